@@ -1,0 +1,106 @@
+# Quanta. `make run` for a desk, `make help` for the rest.
+BUILD   ?= build
+CC      ?= gcc
+PREFIX  ?= /usr/local
+OPT     ?= -O2
+WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
+PKGS     = libcurl jansson libwebsockets libcrypto libssl sqlite3 ncursesw
+CFLAGS  ?= $(OPT) -g1
+ALL_C    = -std=c17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARN) $(CFLAGS) -fno-math-errno -fstack-protector-strong
+ifdef SANITIZE
+BUILD   := build/$(subst $(comma),-,$(SANITIZE))
+ALL_C   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+LINK    += -fsanitize=$(SANITIZE)
+endif
+comma   := ,
+MAKEFLAGS += --no-builtin-rules
+
+COMMON   = $(wildcard common/*.c common/records/*.c)
+BACKEND  = $(filter-out backend/main.c,$(wildcard backend/*.c backend/*/*.c backend/*/*/*.c))
+CLIENT   = $(wildcard client/*.c)
+TUI      = $(filter-out tui/main.c,$(wildcard tui/*.c tui/panes/*.c))
+TESTS    = $(wildcard tests/unit/*.c tests/service/*.c tests/screen/*.c tests/fault/*.c)
+objs     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+SUPPORT  = $(wildcard tests/support/*.c)
+ASSETS   = $(wildcard themes/* keymaps/*)
+
+COMMON_LIBS  = -ljansson -lm
+BACKEND_LIBS = -lwebsockets -lsqlite3 -lcrypto $(COMMON_LIBS) -lpthread
+CLIENT_LIBS  = -lwebsockets -lcurl $(COMMON_LIBS) -lpthread
+TUI_LIBS     = -lncursesw -ltinfo $(CLIENT_LIBS)
+
+PROGRAMS = $(BUILD)/quanta-tui $(BUILD)/quantad $(BUILD)/quanta-audit
+TEST_BINS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(TESTS))
+
+all: $(PROGRAMS)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_C) -MMD -MP -c $< -o $@
+
+# The documented default theme and keymap are what is compiled in.
+$(BUILD)/assets.h: tools/embed.sh $(ASSETS)
+	@mkdir -p $(@D)
+	@sh tools/embed.sh $(ASSETS) > $@
+$(BUILD)/obj/tui/assets.o: $(BUILD)/assets.h
+
+$(BUILD)/quantad: $(call objs,backend/main.c $(BACKEND) $(COMMON))
+	$(CC) $(LINK) -o $@ $^ $(BACKEND_LIBS)
+$(BUILD)/quanta-tui: $(call objs,tui/main.c $(TUI) $(CLIENT) $(COMMON))
+	$(CC) $(LINK) -o $@ $^ $(TUI_LIBS)
+$(BUILD)/quanta-audit: $(call objs,tools/audit.c backend/data/audit_chain.c backend/data/store_sqlite.c $(COMMON))
+	$(CC) $(LINK) -o $@ $^ -lsqlite3 -lcrypto $(COMMON_LIBS)
+
+$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call objs,$(SUPPORT) $(BACKEND) $(TUI) $(CLIENT) $(COMMON))
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ -lcmocka -lvterm -lutil $(BACKEND_LIBS) $(TUI_LIBS)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objs,$(SUPPORT) $(BACKEND) $(TUI) $(CLIENT) $(COMMON))
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ -lcmocka -lvterm -lutil $(BACKEND_LIBS) $(TUI_LIBS)
+
+tests: $(PROGRAMS) $(TEST_BINS)
+
+deps:
+	@sh tools/deps.sh
+run: deps
+	@$(MAKE) -s -j2 all
+	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/quanta-tui; else \
+	  $(BUILD)/quanta-tui --screenshot 160x48 && echo && \
+	  echo "No terminal here. Open the desk in one with: $(abspath $(BUILD))/quanta-tui"; fi
+check: deps
+	@$(MAKE) -s -j2 tests
+	@sh tests/run.sh $(BUILD) $(SUITES)
+soak: deps
+	@$(MAKE) -s -j2 tests
+	@QUANTA_SOAK=1 sh tests/run.sh $(BUILD) $(SUITES)
+bench: deps
+	@$(MAKE) -s -j2 all $(BUILD)/tests/bench/bench
+	@sh tests/bench/run.sh $(BUILD)
+openapi: $(BUILD)/quantad
+	$(BUILD)/quantad --openapi > backend/gateway/openapi.json
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/quanta/themes $(DESTDIR)$(PREFIX)/share/quanta/keymaps
+	install -m755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m644 quanta-tui.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m644 themes/* $(DESTDIR)$(PREFIX)/share/quanta/themes
+	install -m644 keymaps/* $(DESTDIR)$(PREFIX)/share/quanta/keymaps
+clean:
+	rm -rf build
+help:
+	@echo "make            build build/quanta-tui, build/quantad, build/quanta-audit"
+	@echo "make run        from a fresh Debian machine to a live desk"
+	@echo "make check      from a fresh machine to a tested one   (SUITES='unit/dec ...' runs some)"
+	@echo "make soak       what takes long: a thousand kills, every failing allocation"
+	@echo "make bench      measure, peers in the same run"
+	@echo "make deps       install missing packages"
+	@echo "make openapi    write backend/gateway/openapi.json from the tables that serve it"
+	@echo "make format     clang-format over what git tracks"
+	@echo "make install PREFIX= DESTDIR=, make clean"
+	@echo "make SANITIZE=address,undefined check; make SANITIZE=thread check"
+
+.PHONY: all tests deps run check soak bench openapi format install clean help
+.SECONDARY:

@@ -1,0 +1,12 @@
+/* The audit chain's canonical form, shared by the writer and by the offline verifier quanta-audit.
+ *
+ * hash = SHA-256("quanta-audit-1" || for each field but hash: 4-byte length || its text). The first
+ * record's previous is 64 zeros. Model: RFC 9162, CloudTrail digest files. */
+#pragma once
+#include "common/records/records.h"
+
+#define AUDIT_ZERO "0000000000000000000000000000000000000000000000000000000000000000"
+
+void audit_hash(const struct audit *a, char out[65]);
+/* SHA-256 of a row's JSON, in hexadecimal. */
+void audit_row_hash(const struct record *r, const void *row, char out[65]);
