@@ -3,7 +3,7 @@ BUILD   ?= build
 CC      ?= gcc
 PREFIX  ?= /usr/local
 OPT     ?= -O2
-WARN     = -Wall -Wextra -Wshadow -Wconversion -Werror
+WARN     = -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror
 PKGS     = libcurl jansson libwebsockets libcrypto libssl sqlite3 ncursesw
 CFLAGS  ?= $(OPT) -g1
 ALL_C    = -std=c17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARN) $(CFLAGS) -fno-math-errno -fstack-protector-strong
@@ -16,7 +16,7 @@ comma   := ,
 MAKEFLAGS += --no-builtin-rules
 
 COMMON   = $(wildcard common/*.c common/records/*.c)
-BACKEND  = $(filter-out backend/main.c,$(wildcard backend/*.c backend/*/*.c backend/*/*/*.c))
+BACKEND  = $(filter-out backend/main.c backend/audit.c,$(wildcard backend/*.c backend/*/*.c backend/*/*/*.c))
 CLIENT   = $(wildcard client/*.c)
 TUI      = $(filter-out tui/main.c,$(wildcard tui/*.c tui/panes/*.c))
 TESTS    = $(wildcard tests/unit/*.c tests/service/*.c tests/screen/*.c tests/fault/*.c)
@@ -41,16 +41,16 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)$(CC) $(ALL_C) -MMD -MP -c $< -o $@
 
 # The documented default theme and keymap are what is compiled in.
-$(BUILD)/assets.h: tools/embed.sh $(ASSETS)
+$(BUILD)/assets.h: .ci/embed.sh $(ASSETS)
 	@mkdir -p $(@D)
-	@sh tools/embed.sh $(ASSETS) > $@
+	@sh .ci/embed.sh $(ASSETS) > $@
 $(BUILD)/obj/tui/assets.o: $(BUILD)/assets.h
 
 $(BUILD)/quantad: $(call objs,backend/main.c $(BACKEND) $(COMMON))
 	$(CC) $(LINK) -o $@ $^ $(BACKEND_LIBS)
 $(BUILD)/quanta-tui: $(call objs,tui/main.c $(TUI) $(CLIENT) $(COMMON))
 	$(CC) $(LINK) -o $@ $^ $(TUI_LIBS)
-$(BUILD)/quanta-audit: $(call objs,tools/audit.c backend/data/audit_chain.c backend/data/store_sqlite.c $(COMMON))
+$(BUILD)/quanta-audit: $(call objs,backend/audit.c backend/data/audit_chain.c backend/data/store_sqlite.c $(COMMON))
 	$(CC) $(LINK) -o $@ $^ -lsqlite3 -lcrypto $(COMMON_LIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call objs,$(SUPPORT) $(BACKEND) $(TUI) $(CLIENT) $(COMMON))
@@ -63,7 +63,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objs,$(SUPPORT) $(BACKEND) $(TUI
 tests: $(PROGRAMS) $(TEST_BINS)
 
 deps:
-	@sh tools/deps.sh
+	@sh .ci/deps.sh
 run: deps
 	@$(MAKE) -s -j2 all
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/quanta-tui; else \

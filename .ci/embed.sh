@@ -1,5 +1,5 @@
 # Prints a C header that holds each file named on the command line as a string: assets[] = {{path, text}, ...}.
-echo "/* Made from themes/ and keymaps/ by tools/embed.sh. */"
+echo "/* Made from themes/ and keymaps/ by .ci/embed.sh. */"
 echo "static const struct { const char *path, *text; } assets[] = {"
 for f in "$@"; do
     printf '{"%s",\n' "$f"

@@ -1,0 +1,79 @@
+/* A node: the services of this process, one order of events, and the journal that gates what leaves.
+ *
+ * node_command decides and applies at once and gathers the facts; the journal thread commits what has
+ * gathered in one transaction; then observers see the facts in order, rows travel to the services that
+ * follow them, and answers leave. Nothing leaves before its sequence is durable. All calls are for the
+ * loop's thread. A failed commit ends the process (exit 1): state is recovered, never unwound. */
+#pragma once
+#include "backend/platform/service.h"
+
+struct node;
+struct node_config {
+    const char *store;         /* address for store_open */
+    const struct clock *clock;
+    struct cache *cache;       /* borrowed */
+    bool threaded;             /* false: commits run inside node_poll, for tests */
+    uint64_t seed;             /* of the local stream's and queue's faults; 0: none */
+    void (*wake)(void *arg);   /* called from the journal's thread when node_poll has work */
+    void *wake_arg;
+};
+/* What a command came to, once durable. `answer` is the row it acted on, as it was right after (NULL
+ * when there is none); borrowed. */
+struct outcome {
+    int status; /* 0: done, else an HTTP status */
+    char problem[121], rule[25], reason[121];
+    dec limit, value;
+    enum record_id record;
+    const void *answer;
+    char object[97];
+};
+typedef void outcome_fn(void *arg, const struct outcome *outcome);
+struct node_observer {
+    /* A durable fact; `old` rows are the observer's own affair. */
+    void (*fact)(void *arg, const struct store_fact *fact);
+    /* A row that follows the market, never journaled. */
+    void (*published)(void *arg, enum record_id record, const void *row);
+    void *arg;
+};
+
+/* NULL with one line in `why`. */
+struct node *node_new(const struct node_config *config, char *why, size_t room);
+void node_add(struct node *n, const struct service_ops *ops);
+void node_observe(struct node *n, struct node_observer observer);
+/* Loads every service's rows and what their outboxes still owe. */
+bool node_recover(struct node *n, char *why, size_t room);
+void node_free(struct node *n); /* waits for the journal first */
+
+/* Decides, applies, and calls done (may be NULL) when durable; done may be called before it returns in
+ * threadless mode only from node_poll, never inside. */
+void node_command(struct node *n, struct command *c, outcome_fn *done, void *arg);
+/* Calls fn once all that has happened so far is durable. */
+void node_after(struct node *n, void (*fn)(void *arg), void *arg);
+/* A row that follows the market: to observers and to the services that mirror it, once durable. */
+void node_publish(struct node *n, enum record_id record, const void *row);
+/* Lets the journal's results out, delivers events, hands over the next batch. Call each turn. */
+void node_poll(struct node *n);
+/* Polls until nothing is pending anywhere. For tests and for an orderly end. */
+void node_wait(struct node *n);
+bool node_idle(const struct node *n);
+/* Too much waits for the disk: answer 503. */
+bool node_busy(const struct node *n);
+/* The disk was full and the reserve is used: only cancel and halt. */
+bool node_disk_low(const struct node *n);
+
+void *node_state(struct node *n, const char *service);
+/* Table of an owned record in its service, NULL when this node does not run it. */
+const struct table *node_table(struct node *n, enum record_id record);
+void node_value(struct node *n, enum record_id record, void *row);
+struct store *node_store(struct node *n);
+struct cache *node_cache(struct node *n);
+int64_t node_now(const struct node *n);
+int64_t node_sequence(const struct node *n); /* of the last fact decided */
+int64_t node_durable(const struct node *n);
+int64_t node_commits(const struct node *n); /* transactions so far */
+/* A request carried out before under this key, NULL when none. */
+const struct idempotency *node_once(struct node *n, const char *key);
+/* SHA-256 over every owned row: equal states have equal digests. */
+void node_digest(struct node *n, char out[65]);
+/* The rows of each service that a fresh process would have by applying the whole journal. */
+bool node_replay(struct node *n, char *why, size_t room);

@@ -1,0 +1,49 @@
+/* What node.c and delivery.c share; nobody else includes it. */
+#pragma once
+#include "backend/platform/journal.h"
+#include "backend/platform/node.h"
+#include "backend/queue/courier.h"
+
+enum destination { DESTINATION_PORTFOLIO, DESTINATION_COMPLIANCE, DESTINATION_COUNT };
+
+struct service {
+    const struct service_ops *ops;
+    void *state;
+    int64_t seen[8]; /* last sequence of each source that was applied to its mirrors */
+};
+struct output {
+    struct output *next;
+    int64_t seq, batch;
+    outcome_fn *done;
+    void (*fn)(void *arg);
+    void *arg, *row;
+    struct outcome outcome;
+};
+struct owed { /* work that a consumer has not confirmed */
+    int destination;
+    int64_t seq;
+};
+struct node {
+    struct node_config config;
+    struct store *store;
+    struct journal *journal;
+    struct courier *work, *stream;
+    struct service services[8];
+    int service_count;
+    int owner[RECORD_COUNT]; /* index of the service, -1 */
+    struct node_observer observers[4];
+    int observer_count;
+    struct table once;
+    struct store_batch pending;
+    bool in_flight, disk_low;
+    int64_t head, durable, submitted;
+    int64_t batch, committed, commits; /* batches handed over, and those whose results are out */
+    struct output *first, *last;
+    struct owed *owed;
+    int owed_count, owed_room;
+    int64_t confirmed[8];
+    uint32_t resending;
+};
+
+void journal_next(struct node *n);
+void journal_hand_over(struct node *n);
