@@ -1,6 +1,8 @@
 # Quanta. `make run` for a desk, `make help` for the rest.
 BUILD   ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC       = gcc
+endif
 PREFIX  ?= /usr/local
 OPT     ?= -O2
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror
@@ -14,6 +16,8 @@ LINK    += -fsanitize=$(SANITIZE)
 endif
 comma   := ,
 MAKEFLAGS += --no-builtin-rules
+# Q= shows every command.
+Q       ?= @
 
 COMMON   = $(wildcard common/*.c common/records/*.c)
 BACKEND  = $(filter-out backend/main.c backend/audit.c,$(wildcard backend/*.c backend/*/*.c backend/*/*/*.c))
@@ -41,24 +45,24 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)$(CC) $(ALL_C) -MMD -MP -c $< -o $@
 
 # The documented default theme and keymap are what is compiled in.
-$(BUILD)/assets.h: .ci/embed.sh $(ASSETS)
+$(BUILD)/built_in.h: .ci/embed.sh $(ASSETS)
 	@mkdir -p $(@D)
 	@sh .ci/embed.sh $(ASSETS) > $@
-$(BUILD)/obj/tui/assets.o: $(BUILD)/assets.h
+$(BUILD)/obj/tui/assets.o: $(BUILD)/built_in.h
 
 $(BUILD)/quantad: $(call objs,backend/main.c $(BACKEND) $(COMMON))
-	$(CC) $(LINK) -o $@ $^ $(BACKEND_LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $^ $(BACKEND_LIBS)
 $(BUILD)/quanta-tui: $(call objs,tui/main.c $(TUI) $(CLIENT) $(COMMON))
-	$(CC) $(LINK) -o $@ $^ $(TUI_LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $^ $(TUI_LIBS)
 $(BUILD)/quanta-audit: $(call objs,backend/audit.c backend/data/audit_chain.c backend/data/store_sqlite.c $(COMMON))
-	$(CC) $(LINK) -o $@ $^ -lsqlite3 -lcrypto $(COMMON_LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $^ -lsqlite3 -lcrypto $(COMMON_LIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(call objs,$(SUPPORT) $(BACKEND) $(TUI) $(CLIENT) $(COMMON))
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ -lcmocka -lvterm -lutil $(BACKEND_LIBS) $(TUI_LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $^ -lcmocka -lvterm -lutil $(BACKEND_LIBS) $(TUI_LIBS)
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call objs,$(SUPPORT) $(BACKEND) $(TUI) $(CLIENT) $(COMMON))
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ -lcmocka -lvterm -lutil $(BACKEND_LIBS) $(TUI_LIBS)
+	$(Q)$(CC) $(LINK) -o $@ $^ -lcmocka -lvterm -lutil $(BACKEND_LIBS) $(TUI_LIBS)
 
 tests: $(PROGRAMS) $(TEST_BINS)
 

@@ -17,11 +17,14 @@ static void check(struct walk *w, const struct audit *a)
         return;
     audit_hash(a, hash);
     if (a->sequence != w->count + 1)
-        snprintf(w->problem, sizeof w->problem, "record %lld follows %lld: something is missing", (long long)a->sequence, (long long)w->count);
+        snprintf(w->problem, sizeof w->problem, "record %lld follows %lld: something is missing",
+                 (long long)a->sequence, (long long)w->count);
     else if (strcmp(a->previous, w->previous) != 0)
-        snprintf(w->problem, sizeof w->problem, "record %lld does not follow from the one before", (long long)a->sequence);
+        snprintf(w->problem, sizeof w->problem, "record %lld does not follow from the one before",
+                 (long long)a->sequence);
     else if (strcmp(hash, a->hash) != 0)
-        snprintf(w->problem, sizeof w->problem, "record %lld was changed: its hash does not fit", (long long)a->sequence);
+        snprintf(w->problem, sizeof w->problem, "record %lld was changed: its hash does not fit",
+                 (long long)a->sequence);
     w->count++;
     memcpy(w->previous, a->hash, sizeof w->previous);
 }

@@ -103,7 +103,8 @@ static bool stamp_dir(const char *kind)
         found[n > 0 ? n : 0] = 0;
         found[strcspn(found, "\n")] = 0;
         if (strcmp(kind, "none") != 0 && strcmp(kind, found) != 0) {
-            snprintf(why, sizeof why, "data-dir %s: is stamped '%s', not %s; give another --data-dir", app.dir, found, kind);
+            snprintf(why, sizeof why, "data-dir %s: is stamped '%s', not %s; give another --data-dir",
+                     app.dir, found, kind);
             return false;
         }
         snprintf(app.stamp, sizeof app.stamp, "%s", found);
@@ -222,10 +223,12 @@ static const char *ask_market(void *arg, const char *action, dec speed)
         market_pause(app.market, true);
     else if (!strcmp(action, "resume"))
         market_pause(app.market, false);
-    else if (!strcmp(action, "speed") && speed != DEC_NONE && speed > 0 && market_days_a_second(app.market) > 0)
+    else if (!strcmp(action, "speed") && speed != DEC_NONE && speed > 0 &&
+             market_days_a_second(app.market) > 0)
         market_speed(app.market, dec_double(speed));
     else
-        return !strcmp(action, "speed") ? "speed: expected business days a second above 0, in a replay" : "action: expected pause, resume or speed";
+        return !strcmp(action, "speed") ? "speed: expected business days a second above 0, in a replay"
+                                        : "action: expected pause, resume or speed";
     return NULL;
 }
 
@@ -284,7 +287,8 @@ static void open_market(void)
 {
     void *trading = node_state(app.node, "trading");
     bool born = trading_business_date(trading) == DATE_NONE;
-    app.market = market_new(app.node, app.source, app.history, app.seed, strtod(config_get(app.config, "ticks"), NULL));
+    app.market = market_new(app.node, app.source, app.history, app.seed,
+                            strtod(config_get(app.config, "ticks"), NULL));
     app.link = (struct venue_link){app.node, market_venue(app.market)};
     date open = born ? app.source->first : trading_business_date(trading);
     app.source->ops->fill(app.source, app.history, app.source->ops->previous(app.source, open));
@@ -320,7 +324,8 @@ static bool prepare(void)
     const char *market = config_get(app.config, "market"), *dir = config_get(app.config, "data-dir");
     char kind[8];
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(market, ":"), market);
-    if (strcmp(kind, "sim") != 0 && strcmp(kind, "replay") != 0 && strcmp(kind, "live") != 0 && strcmp(kind, "none") != 0) {
+    if (strcmp(kind, "sim") != 0 && strcmp(kind, "replay") != 0 && strcmp(kind, "live") != 0 &&
+        strcmp(kind, "none") != 0) {
         snprintf(why, sizeof why, "market '%s': expected sim[:SEED], replay:DIR, live or none", market);
         return false;
     }
@@ -329,7 +334,8 @@ static bool prepare(void)
         return false;
     }
     if (strcmp(config_get(app.config, "services"), "all") != 0) {
-        snprintf(why, sizeof why, "services '%s': this build runs all in one process", config_get(app.config, "services"));
+        snprintf(why, sizeof why, "services '%s': this build runs all in one process",
+                 config_get(app.config, "services"));
         return false;
     }
     if (!tier("cache") || !tier("stream") || !tier("queue"))
@@ -344,9 +350,17 @@ static bool prepare(void)
 
 static bool serve(void)
 {
-    struct gateway_config g = {.listen = config_get(app.config, "listen"), .data_dir = app.dir, .store = app.store, .stamp = app.stamp,
-                               .linger = atoi(config_get(app.config, "linger")), .demo_users = true, .market = ask_market,
-                               .day_roll = ask_roll, .turn = turn, .paused = is_paused, .speed = speed_now};
+    struct gateway_config g = {.listen = config_get(app.config, "listen"),
+                               .data_dir = app.dir,
+                               .store = app.store,
+                               .stamp = app.stamp,
+                               .linger = atoi(config_get(app.config, "linger")),
+                               .demo_users = true,
+                               .market = ask_market,
+                               .day_roll = ask_roll,
+                               .turn = turn,
+                               .paused = is_paused,
+                               .speed = speed_now};
     app.history = history_new();
     app.pool = pool_new(1, wake, NULL);
     if (!open_node() || !open_source(config_get(app.config, "market")))

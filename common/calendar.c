@@ -20,12 +20,12 @@ static const struct exception {
     {CALENDAR_NYMEX, 2012, 10, 29, true}, /* hurricane Sandy: NYMEX electronic trading stayed open */
     {CALENDAR_UK, 2011, 4, 29, false},    /* royal wedding */
     {CALENDAR_UK, 2012, 6, 4, false},     /* spring holiday moved, diamond jubilee */
-    {CALENDAR_UK, 2012, 6, 5, false},    {CALENDAR_UK, 2012, 5, 28, true},
+    {CALENDAR_UK, 2012, 6, 5, false},     {CALENDAR_UK, 2012, 5, 28, true},
     {CALENDAR_UK, 2020, 5, 8, false}, /* early May holiday moved to VE day */
-    {CALENDAR_UK, 2020, 5, 4, true},     {CALENDAR_UK, 2022, 6, 2, false},
-    {CALENDAR_UK, 2022, 6, 3, false}, /* platinum jubilee */
-    {CALENDAR_UK, 2022, 5, 30, true},    {CALENDAR_UK, 2022, 9, 19, false}, /* state funeral */
-    {CALENDAR_UK, 2023, 5, 8, false},                                      /* coronation */
+    {CALENDAR_UK, 2020, 5, 4, true},      {CALENDAR_UK, 2022, 6, 2, false},
+    {CALENDAR_UK, 2022, 6, 3, false},                                        /* platinum jubilee */
+    {CALENDAR_UK, 2022, 5, 30, true},     {CALENDAR_UK, 2022, 9, 19, false}, /* state funeral */
+    {CALENDAR_UK, 2023, 5, 8, false},                                        /* coronation */
 };
 
 static date nth_weekday(int year, int month, int weekday, int n)
@@ -51,9 +51,9 @@ static bool observed(date d, int year, int month, int day, bool saturday)
 static bool nymex_holiday(date d, int y)
 {
     return observed(d, y, 1, 1, false) || d == nth_weekday(y, 1, 1, 3) || d == nth_weekday(y, 2, 1, 3) ||
-           d == date_easter(y) - 2 || d == last_weekday(y, 5, 1) || (y >= 2022 && observed(d, y, 6, 19, true)) ||
-           observed(d, y, 7, 4, true) || d == nth_weekday(y, 9, 1, 1) || d == nth_weekday(y, 11, 4, 4) ||
-           observed(d, y, 12, 25, true);
+           d == date_easter(y) - 2 || d == last_weekday(y, 5, 1) ||
+           (y >= 2022 && observed(d, y, 6, 19, true)) || observed(d, y, 7, 4, true) ||
+           d == nth_weekday(y, 9, 1, 1) || d == nth_weekday(y, 11, 4, 4) || observed(d, y, 12, 25, true);
 }
 
 static bool nerc_holiday(date d, int y)

@@ -65,7 +65,8 @@ const char *config_get(const struct config *c, const char *name)
     return v ? v : s ? s->fallback : "";
 }
 
-static bool set(struct config *c, const struct setting *s, const char *text, const char *where, char *why, size_t room)
+static bool set(struct config *c, const struct setting *s, const char *text, const char *where, char *why,
+                size_t room)
 {
     if (!s->many && config_nth(c, s->name, 0)) {
         snprintf(why, room, "%s: %s is given twice", where, s->name);

@@ -9,7 +9,7 @@ struct setting {
     const char *argument; /* what VALUE is, for help; NULL: a switch */
     const char *fallback; /* "" when there is none */
     const char *help;
-    bool many;            /* may be given more than once */
+    bool many; /* may be given more than once */
 };
 struct config;
 struct config *config_new(const struct setting *table, int count);

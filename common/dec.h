@@ -10,11 +10,11 @@
 
 typedef int64_t dec;
 
-#define DEC_NONE      INT64_MIN
-#define DEC_ONE       INT64_C(1000000)
-#define DEC_TEXT      32 /* bytes that hold any formatted dec, thousands separators included */
-#define DEC_INT(n)    ((dec)(n)*DEC_ONE)
-#define DEC_MUST_USE  __attribute__((warn_unused_result))
+#define DEC_NONE     INT64_MIN
+#define DEC_ONE      INT64_C(1000000)
+#define DEC_TEXT     32 /* bytes that hold any formatted dec, thousands separators included */
+#define DEC_INT(n)   ((dec)(n)*DEC_ONE)
+#define DEC_MUST_USE __attribute__((warn_unused_result))
 
 /* Reads [+-]digits[.digits], at most six decimals, nothing around it. */
 DEC_MUST_USE bool dec_parse(const char *text, dec *out);

@@ -37,8 +37,8 @@ static int fail(struct filter *f, const char *what, const char *word)
     char clean[48];
     text_clean(word, clean, sizeof clean);
     if (!*f->why)
-        snprintf(f->why, f->room, "filter, column %d: %s%s%s", (int)(f->at - f->source) + 1, what, *clean ? ": " : "",
-                 clean);
+        snprintf(f->why, f->room, "filter, column %d: %s%s%s", (int)(f->at - f->source) + 1, what,
+                 *clean ? ": " : "", clean);
     return -1;
 }
 
@@ -93,7 +93,8 @@ static bool read_op(struct filter *f, enum op *op)
     static const struct {
         const char *text;
         enum op op;
-    } ops[] = {{"!=", OP_NE}, {"<=", OP_LE}, {">=", OP_GE}, {"=", OP_EQ}, {"<", OP_LT}, {">", OP_GT}, {"~", OP_HAS}};
+    } ops[] = {{"!=", OP_NE}, {"<=", OP_LE}, {">=", OP_GE}, {"=", OP_EQ},
+               {"<", OP_LT},  {">", OP_GT},  {"~", OP_HAS}};
     skip(f);
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (!strncmp(f->at, ops[i].text, strlen(ops[i].text))) {

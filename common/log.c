@@ -46,7 +46,8 @@ void log_event(enum log_level level, const char *message, ...)
     }
     va_end(args);
     buf_text(&line, "}\n");
-    ssize_t n = write(STDERR_FILENO, line.data, line.length); /* nothing is left to tell when stderr is gone */
+    ssize_t n =
+        write(STDERR_FILENO, line.data, line.length); /* nothing is left to tell when stderr is gone */
     (void)n;
     buf_free(&line);
 }

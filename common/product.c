@@ -5,9 +5,25 @@
 #include "common/tz.h"
 #include "common/text.h"
 
-#define P(code, name, lot, unit, price_unit, scale, ccy, tick, profile, zone, cal, expiry, neg, venue, mode, months)   \
-    {#code, name, DEC_INT(lot), unit, price_unit, DEC_INT(scale), ccy, (dec)((tick)*1e6 + 0.5), PROFILE_##profile,     \
-     zone, 0, cal, EXPIRY_##expiry, neg, venue, CHANGE_##mode, months},
+#define P(code, name, lot, unit, price_unit, scale, ccy, tick, profile, zone, cal, expiry, neg, venue, mode, \
+          months)                                                                                            \
+    {#code,                                                                                                  \
+     name,                                                                                                   \
+     DEC_INT(lot),                                                                                           \
+     unit,                                                                                                   \
+     price_unit,                                                                                             \
+     DEC_INT(scale),                                                                                         \
+     ccy,                                                                                                    \
+     (dec)((tick)*1e6 + 0.5),                                                                                \
+     PROFILE_##profile,                                                                                      \
+     zone,                                                                                                   \
+     0,                                                                                                      \
+     cal,                                                                                                    \
+     EXPIRY_##expiry,                                                                                        \
+     neg,                                                                                                    \
+     venue,                                                                                                  \
+     CHANGE_##mode,                                                                                          \
+     months},
 static struct product list[] = {
 #include "common/products.def"
 };
@@ -59,7 +75,8 @@ int product_hours(const struct product *p, date from, date to)
 
 static date brent_expiry(date month)
 {
-    if (month >= date_make(2016, 3, 1)) { /* last business day of the second month before, off year-end eves */
+    if (month >=
+        date_make(2016, 3, 1)) { /* last business day of the second month before, off year-end eves */
         date d = calendar_add(CALENDAR_ICE, date_month_start(month, -1), -1);
         int y, m, day;
         date_split(d, &y, &m, &day);
@@ -222,7 +239,8 @@ static bool day_or_hour(const char *s, struct period *p)
 {
     int y, m, d, h, used = 0;
     if (sscanf(s, "D-%4d%2d%2d%n", &y, &m, &d, &used) == 3 && used == 10 && !s[10]) {
-    } else if (sscanf(s, "H-%4d%2d%2dT%2dZ%n", &y, &m, &d, &h, &used) == 4 && used == 14 && !s[14] && h < 24) {
+    } else if (sscanf(s, "H-%4d%2d%2dT%2dZ%n", &y, &m, &d, &h, &used) == 4 && used == 14 && !s[14] &&
+               h < 24) {
     } else
         return false;
     if (m < 1 || m > 12 || d < 1 || d > date_days_in_month(y, m))
@@ -239,7 +257,8 @@ static bool named_period(const char *s, struct period *p)
     int n, y, used = 0;
     static const char letters[] = "FGHJKMNQUVXZ";
     const char *letter = strchr(letters, *s);
-    if (letter && *s && (strlen(s) == 3 || strlen(s) == 5) && sscanf(s + 1, "%d%n", &y, &used) == 1 && !s[1 + used])
+    if (letter && *s && (strlen(s) == 3 || strlen(s) == 5) && sscanf(s + 1, "%d%n", &y, &used) == 1 &&
+        !s[1 + used])
         return months_of(p, y, (int)(letter - letters) + 1, 1);
     if (sscanf(s, "Q%1d-%d%n", &n, &y, &used) == 2 && !s[used] && n >= 1 && n <= 4)
         return months_of(p, y, 3 * n - 2, 3);
@@ -278,6 +297,8 @@ bool period_parse(const char *text, date today, struct period *out, char *why, s
                 return true;
         }
     }
-    snprintf(why, room, "instrument '%s': expected a product and a period, such as NGF27, TTF-Q1-27 or DEB-CAL-27", clean);
+    snprintf(why, room,
+             "instrument '%s': expected a product and a period, such as NGF27, TTF-Q1-27 or DEB-CAL-27",
+             clean);
     return false;
 }

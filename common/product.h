@@ -23,7 +23,7 @@ struct product {
     int months;
 };
 
-const struct product *product_at(int index); /* NULL past the last */
+const struct product *product_at(int index);           /* NULL past the last */
 const struct product *product_named(const char *code); /* NULL when unknown */
 
 /* Hours of delivery in [from, to): 23 or 25 on the days when clocks change; gas days start at 06:00;
@@ -39,8 +39,8 @@ void product_instrument(const struct product *p, date month, struct instrument *
 /* Period names after a product: F27, Q1-27, SUM-27, WIN-27, GY-27, CAL-27, D-20261124, H-20261124T17Z. */
 struct period {
     const struct product *product;
-    date start, end;        /* half-open, whole days */
-    int64_t hour;           /* instant of an hourly period, TIME_NONE otherwise */
+    date start, end; /* half-open, whole days */
+    int64_t hour;    /* instant of an hourly period, TIME_NONE otherwise */
 };
 /* Reads an instrument's name or a usual spelling of it (lower case, Jan-27, M+1, DA, WE, BOM, four-digit
  * years) against business day `today`. False with one line in `why`. */

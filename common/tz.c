@@ -85,7 +85,7 @@ static void read_footer(struct tz *tz, const char *p)
 
 static bool parse(struct tz *tz, const unsigned char *p, size_t size)
 {
-    int64_t counts[6]; /* isutcnt isstdcnt leapcnt timecnt typecnt charcnt */
+    int64_t counts[6];                     /* isutcnt isstdcnt leapcnt timecnt typecnt charcnt */
     for (int pass = 0; pass < 2; pass++) { /* the first, 32-bit block is skipped */
         if (size < 44 || memcmp(p, "TZif", 4) != 0 || p[4] < '2')
             return false;
@@ -93,7 +93,8 @@ static bool parse(struct tz *tz, const unsigned char *p, size_t size)
             counts[i] = big_endian(p + 20 + 4 * i, 4);
         if (pass)
             break;
-        size_t skip = (size_t)(44 + counts[3] * 5 + counts[4] * 6 + counts[5] + counts[2] * 8 + counts[1] + counts[0]);
+        size_t skip =
+            (size_t)(44 + counts[3] * 5 + counts[4] * 6 + counts[5] + counts[2] * 8 + counts[1] + counts[0]);
         if (skip > size)
             return false;
         p += skip;

@@ -14,12 +14,18 @@ static struct table *table(void *state, enum record_id record)
 {
     struct compliance *s = state;
     switch ((int)record) {
-    case RECORD_user: return &s->users;
-    case RECORD_limit: return &s->limits;
-    case RECORD_approval: return &s->approvals;
-    case RECORD_alert: return &s->alerts;
-    case RECORD_inbox: return &s->inboxes;
-    default: return NULL;
+    case RECORD_user:
+        return &s->users;
+    case RECORD_limit:
+        return &s->limits;
+    case RECORD_approval:
+        return &s->approvals;
+    case RECORD_alert:
+        return &s->alerts;
+    case RECORD_inbox:
+        return &s->inboxes;
+    default:
+        return NULL;
     }
 }
 
@@ -27,14 +33,14 @@ static void *create(void)
 {
     struct compliance *s = mem_new(sizeof *s);
     for (const int *r = owns; *r >= 0; r++)
-        table_init(table(s, (enum record_id)*r), record_of((enum record_id)*r));
+        table_init(table(s, (enum record_id) * r), record_of((enum record_id) * r));
     return s;
 }
 
 static void destroy(void *state)
 {
     for (const int *r = owns; *r >= 0; r++)
-        table_free(table(state, (enum record_id)*r));
+        table_free(table(state, (enum record_id) * r));
     free(state);
 }
 
@@ -83,12 +89,14 @@ static void intake(const struct compliance *s, const struct command *c, struct v
     decision_put(d, RECORD_inbox, &in);
 }
 
-static const struct alert *target_alert(const struct compliance *s, const struct command *c, struct verdict *d)
+static const struct alert *target_alert(const struct compliance *s, const struct command *c,
+                                        struct verdict *d)
 {
     struct uuid id;
     const struct alert *a = uuid_parse(c->target, &id) ? table_get(&s->alerts, &id, sizeof id) : NULL;
     if (!a) /* people see numbers */
-        table_each(&s->alerts, const struct alert, other) {
+        table_each(&s->alerts, const struct alert, other)
+        {
             char number[24];
             snprintf(number, sizeof number, "%lld", (long long)other->number);
             if (!strcmp(number, c->target))
@@ -134,7 +142,8 @@ static void decide_alert(const struct compliance *s, const struct command *c, st
         snprintf(a.owner, sizeof a.owner, "%s", q->owner);
     } else {
         if (!strcmp(a.user, c->actor.user)) {
-            decision_refuse(d, 403, "alert %lld is about %s's own activity: somebody else closes it", (long long)a.number, a.user);
+            decision_refuse(d, 403, "alert %lld is about %s's own activity: somebody else closes it",
+                            (long long)a.number, a.user);
             return;
         }
         if (!*q->reason) {
@@ -216,22 +225,32 @@ static void decide_approval(const struct compliance *s, const struct command *c,
 static void decide(const void *state, const struct command *c, struct verdict *d)
 {
     switch ((int)c->kind) {
-    case COMMAND_INTAKE: intake(state, c, d); break;
+    case COMMAND_INTAKE:
+        intake(state, c, d);
+        break;
     case COMMAND_ALERT_ACK:
     case COMMAND_ALERT_ASSIGN:
-    case COMMAND_ALERT_CLOSE: decide_alert(state, c, d); break;
-    case COMMAND_LIMIT_CHANGE: decide_limit_change(state, c, d); break;
-    case COMMAND_LIMIT_DECIDE: decide_approval(state, c, d); break;
+    case COMMAND_ALERT_CLOSE:
+        decide_alert(state, c, d);
+        break;
+    case COMMAND_LIMIT_CHANGE:
+        decide_limit_change(state, c, d);
+        break;
+    case COMMAND_LIMIT_DECIDE:
+        decide_approval(state, c, d);
+        break;
     case COMMAND_IMPORT:
         for (int i = 0; i < c->row_count; i++)
             decision_put(d, c->record, c->rows[i]);
         decision_object(d, record_of(c->record)->name, "opening desk");
         break;
-    default: decision_refuse(d, 404, "compliance does not know this command");
+    default:
+        decision_refuse(d, 404, "compliance does not know this command");
     }
 }
 
-const struct service_ops compliance_ops = {"compliance", owns, mirrors, create, destroy, decide, apply, table, NULL};
+const struct service_ops compliance_ops = {"compliance", owns,  mirrors, create, destroy,
+                                           decide,       apply, table,   NULL};
 
 const struct user *compliance_user(const void *state, const char *name)
 {

@@ -27,8 +27,8 @@ void audit_hash(const struct audit *a, char out[65])
             continue;
         field_text(&r->fields[i], a, text, sizeof text);
         size_t n = strlen(text);
-        unsigned char length[4] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
-                                   (unsigned char)n};
+        unsigned char length[4] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16),
+                                   (unsigned char)(n >> 8), (unsigned char)n};
         buf_add(&bytes, length, 4);
         buf_add(&bytes, text, n);
     }

@@ -63,5 +63,6 @@ bool cache_to_base(const struct cache *c, const char *currency, int64_t now, dec
         return false;
     if (!strcmp(currency, "USD"))
         return dec_div(amount, eurusd, out);
-    return !strcmp(currency, "GBP") && cache_mark(c, "GBPUSD", now, &gbpusd) && dec_muldiv(amount, gbpusd, eurusd, out);
+    return !strcmp(currency, "GBP") && cache_mark(c, "GBPUSD", now, &gbpusd) &&
+           dec_muldiv(amount, gbpusd, eurusd, out);
 }

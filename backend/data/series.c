@@ -41,7 +41,8 @@ const struct series *history_series(const struct history *h, const char *product
     return NULL;
 }
 
-void history_append(struct history *h, const char *product, int depth, date day, date front, const dec *prices)
+void history_append(struct history *h, const char *product, int depth, date day, date front,
+                    const dec *prices)
 {
     history_lock(h);
     struct series *s = (struct series *)(uintptr_t)history_series(h, product);

@@ -6,7 +6,7 @@
 
 struct series {
     char product[12];
-    int depth;   /* nearby delivery months; 1 for a rate */
+    int depth; /* nearby delivery months; 1 for a rate */
     int days, room;
     date *dates; /* ascending */
     date *front; /* first day of the delivery month of nearby 0; the date itself for a rate */
@@ -16,7 +16,8 @@ struct history;
 struct history *history_new(void);
 void history_free(struct history *h);
 /* Appends a day after all others; `prices` has `depth` entries. */
-void history_append(struct history *h, const char *product, int depth, date day, date front, const dec *prices);
+void history_append(struct history *h, const char *product, int depth, date day, date front,
+                    const dec *prices);
 /* NULL when there is none. */
 const struct series *history_series(const struct history *h, const char *product);
 int history_settlements(const struct history *h); /* prices that are there, over all series */

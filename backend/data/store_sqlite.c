@@ -260,12 +260,14 @@ static bool load(struct store *base, enum record_id id, store_row_fn *fn, void *
     return rc == SQLITE_DONE;
 }
 
-static bool facts(struct store *base, int64_t after, int64_t through, int outbox, store_fact_fn *fn, void *arg)
+static bool facts(struct store *base, int64_t after, int64_t through, int outbox, store_fact_fn *fn,
+                  void *arg)
 {
     struct sqlite_store *s = self(base);
-    sqlite3_stmt *st = prepare(s, outbox < 0 ? "SELECT seq,time,record,removed,body FROM fact WHERE seq>?1 AND seq<=?2 ORDER BY seq"
-                                             : "SELECT f.seq,f.time,f.record,f.removed,f.body FROM outbox o JOIN fact f ON "
-                                               "f.seq=o.seq WHERE o.destination=?3 AND o.seq>?1 AND o.seq<=?2 ORDER BY o.seq");
+    sqlite3_stmt *st = prepare(
+        s, outbox < 0 ? "SELECT seq,time,record,removed,body FROM fact WHERE seq>?1 AND seq<=?2 ORDER BY seq"
+                      : "SELECT f.seq,f.time,f.record,f.removed,f.body FROM outbox o JOIN fact f ON "
+                        "f.seq=o.seq WHERE o.destination=?3 AND o.seq>?1 AND o.seq<=?2 ORDER BY o.seq");
     if (!st)
         return false;
     sqlite3_bind_int64(st, 1, after);
@@ -279,9 +281,13 @@ static bool facts(struct store *base, int64_t after, int64_t through, int outbox
         if (!r)
             continue; /* written by a newer version: not ours to apply */
         void *row = mem_new(r->size);
-        struct store_fact f = {.seq = sqlite3_column_int64(st, 0), .time = sqlite3_column_int64(st, 1),
-                               .record = record_index(r), .removed = sqlite3_column_int(st, 3) != 0, .row = row};
-        readable = record_parse(r, (const char *)sqlite3_column_text(st, 4), (size_t)sqlite3_column_bytes(st, 4), row);
+        struct store_fact f = {.seq = sqlite3_column_int64(st, 0),
+                               .time = sqlite3_column_int64(st, 1),
+                               .record = record_index(r),
+                               .removed = sqlite3_column_int(st, 3) != 0,
+                               .row = row};
+        readable = record_parse(r, (const char *)sqlite3_column_text(st, 4),
+                                (size_t)sqlite3_column_bytes(st, 4), row);
         if (readable)
             fn(arg, &f);
         else
@@ -361,18 +367,21 @@ static void close_store(struct store *base)
     free(s);
 }
 
-static const struct store_ops ops = {"sqlite", commit, load, facts, meta_get, meta_put, head, cursor,
-                                     free_reserve, error, close_store};
+static const struct store_ops ops = {"sqlite", commit, load,         facts, meta_get,   meta_put,
+                                     head,     cursor, free_reserve, error, close_store};
 
 static bool create_schema(struct sqlite_store *s)
 {
     char version[16] = "";
-    if (!run(s, "BEGIN IMMEDIATE;CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY,value TEXT) WITHOUT ROWID;"
-                "CREATE TABLE IF NOT EXISTS shard(id INTEGER PRIMARY KEY,epoch INTEGER,seq INTEGER);"
-                "INSERT OR IGNORE INTO shard VALUES(1,1,0);"
-                "CREATE TABLE IF NOT EXISTS fact(seq INTEGER PRIMARY KEY,time INTEGER,record TEXT,removed INTEGER,body TEXT);"
-                "CREATE TABLE IF NOT EXISTS outbox(destination INTEGER,seq INTEGER,PRIMARY KEY(destination,seq)) WITHOUT ROWID;"
-                "CREATE TABLE IF NOT EXISTS cursor(destination INTEGER PRIMARY KEY,seq INTEGER);"))
+    if (!run(s,
+             "BEGIN IMMEDIATE;CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY,value TEXT) WITHOUT ROWID;"
+             "CREATE TABLE IF NOT EXISTS shard(id INTEGER PRIMARY KEY,epoch INTEGER,seq INTEGER);"
+             "INSERT OR IGNORE INTO shard VALUES(1,1,0);"
+             "CREATE TABLE IF NOT EXISTS fact(seq INTEGER PRIMARY KEY,time INTEGER,record TEXT,removed "
+             "INTEGER,body TEXT);"
+             "CREATE TABLE IF NOT EXISTS outbox(destination INTEGER,seq INTEGER,PRIMARY "
+             "KEY(destination,seq)) WITHOUT ROWID;"
+             "CREATE TABLE IF NOT EXISTS cursor(destination INTEGER PRIMARY KEY,seq INTEGER);"))
         return false;
     for (int i = 0; i < RECORD_COUNT; i++) {
         const struct record *r = record_of((enum record_id)i);
@@ -386,7 +395,8 @@ static bool create_schema(struct sqlite_store *s)
             return false;
     }
     if (meta_get(&s->base, "schema", version, sizeof version) && strcmp(version, SCHEMA) != 0) {
-        snprintf(s->error, sizeof s->error, "schema %s was written by another version (this one reads %s)", version, SCHEMA);
+        snprintf(s->error, sizeof s->error, "schema %s was written by another version (this one reads %s)",
+                 version, SCHEMA);
         return false;
     }
     return meta_put(&s->base, "schema", SCHEMA) && run(s, "COMMIT");
@@ -428,7 +438,8 @@ static bool prepare_all(struct sqlite_store *s)
     s->outbox = prepare(s, "INSERT INTO outbox(destination,seq) VALUES(?,?)");
     s->outbox_done = prepare(s, "DELETE FROM outbox WHERE destination=?1 AND seq<=?2");
     s->cursor = prepare(s, "INSERT OR REPLACE INTO cursor(destination,seq) VALUES(?,?)");
-    return s->begin && s->commit && s->rollback && s->owner && s->fact && s->outbox && s->outbox_done && s->cursor;
+    return s->begin && s->commit && s->rollback && s->owner && s->fact && s->outbox && s->outbox_done &&
+           s->cursor;
 }
 
 /* A preallocated file beside the database: deleting it lets one last batch through a full disk. */
@@ -468,7 +479,8 @@ static struct store *open_sqlite(const char *address, bool reader, char *why, si
         snprintf(s->error, sizeof s->error, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
     snprintf(pragma, sizeof pragma,
              "PRAGMA busy_timeout=5000;PRAGMA journal_mode=WAL;PRAGMA synchronous=%s;PRAGMA "
-             "wal_autocheckpoint=2000;PRAGMA cache_size=-8000;PRAGMA foreign_keys=OFF", synchronous);
+             "wal_autocheckpoint=2000;PRAGMA cache_size=-8000;PRAGMA foreign_keys=OFF",
+             synchronous);
     if (ok && !reader)
         ok = run(s, pragma) && create_schema(s) && prepare_all(s) && read_audit_head(s);
     if (!ok) {

@@ -140,8 +140,10 @@ static bool shown(enum record_id id)
     case RECORD_venue_session:
     case RECORD_venue_order:
     case RECORD_venue_execution:
-    case RECORD_audit: return false;
-    default: return !(record_of(id)->flags & RECORD_TRANSIENT);
+    case RECORD_audit:
+        return false;
+    default:
+        return !(record_of(id)->flags & RECORD_TRANSIENT);
     }
 }
 

@@ -17,11 +17,11 @@ struct feed {
     enum record_id id;
     bool conflated;
     struct table rows;
-    char **json;         /* by row index; NULL when the row changed since it was encoded */
-    int64_t *changed;    /* by row index: seq of the last change */
+    char **json;      /* by row index; NULL when the row changed since it was encoded */
+    int64_t *changed; /* by row index: seq of the last change */
     int json_room;
-    int64_t seq;         /* of the last change */
-    int64_t base;        /* changes after it are all in the ring */
+    int64_t seq;  /* of the last change */
+    int64_t base; /* changes after it are all in the ring */
     char log[40];
     struct change *ring; /* journaled feeds: the last FEED_RING changes */
     int64_t ring_count;  /* changes ever; ring[i % FEED_RING] */
@@ -29,7 +29,7 @@ struct feed {
         int64_t seq;
         char key[100];
         char scope[32];
-    } *gone;             /* conflated feeds: the last FEED_GONE removals */
+    } * gone; /* conflated feeds: the last FEED_GONE removals */
     int64_t gone_count;
 };
 struct feeds {

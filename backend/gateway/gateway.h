@@ -5,12 +5,12 @@
 #include "backend/platform/pool.h"
 
 struct gateway_config {
-    const char *listen;     /* HOST:PORT; port 0 picks a free one */
-    const char *data_dir;   /* endpoint.json and the desk's token go here */
-    const char *store;      /* address, for reader threads */
-    const char *stamp;      /* sim, replay or live */
-    int linger;             /* seconds after the last client left at which it ends; 0: never */
-    bool demo_users;        /* the desk token may sign in as any user */
+    const char *listen;   /* HOST:PORT; port 0 picks a free one */
+    const char *data_dir; /* endpoint.json and the desk's token go here */
+    const char *store;    /* address, for reader threads */
+    const char *stamp;    /* sim, replay or live */
+    int linger;           /* seconds after the last client left at which it ends; 0: never */
+    bool demo_users;      /* the desk token may sign in as any user */
     /* What the market is asked: NULL when done, else why not. */
     const char *(*market)(void *arg, const char *action, dec speed);
     void (*day_roll)(void *arg, outcome_fn *done, void *done_arg);
@@ -24,7 +24,8 @@ struct gateway;
 void gateway_origin(struct gateway *g, const char *origin);
 /* Follows the node's rows from now on; serves nothing yet. NULL with one line in `why`. The node's wake
  * must call gateway_wake. */
-struct gateway *gateway_new(const struct gateway_config *config, struct node *n, struct pool *pool, char *why, size_t room);
+struct gateway *gateway_new(const struct gateway_config *config, struct node *n, struct pool *pool, char *why,
+                            size_t room);
 /* Listens and writes endpoint.json. */
 bool gateway_listen(struct gateway *g, char *why, size_t room);
 /* Serves until gateway_stop, SIGTERM or the linger is over. */

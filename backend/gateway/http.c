@@ -36,23 +36,40 @@ json_t *json_from_stranger(const char *text, size_t n, char *why, size_t room)
 static const char *phrase(int status)
 {
     switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 411: return "Length Required";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 422: return "Unprocessable Content";
-    case 428: return "Precondition Required";
-    case 503: return "Service Unavailable";
-    default: return "Internal Server Error";
+    case 200:
+        return "OK";
+    case 201:
+        return "Created";
+    case 204:
+        return "No Content";
+    case 400:
+        return "Bad Request";
+    case 401:
+        return "Unauthorized";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 409:
+        return "Conflict";
+    case 411:
+        return "Length Required";
+    case 412:
+        return "Precondition Failed";
+    case 413:
+        return "Content Too Large";
+    case 422:
+        return "Unprocessable Content";
+    case 428:
+        return "Precondition Required";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Internal Server Error";
     }
 }
 
@@ -73,9 +90,11 @@ void reply_text(struct request *r, int status, const char *type, const char *tex
     buf_clear(&r->reply);
     char pad[LWS_PRE] = {0};
     buf_add(&r->reply, pad, LWS_PRE);
-    buf_printf(&r->reply, "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %zu\r\ncache-control: no-store\r\n"
-                          "x-content-type-options: nosniff\r\n%s%s\r\n", status, phrase(status), type, n,
-               status == 503 ? "retry-after: 1\r\n" : "", status == 408 || status == 413 || status == 400 ? "connection: close\r\n" : "");
+    buf_printf(&r->reply,
+               "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %zu\r\ncache-control: no-store\r\n"
+               "x-content-type-options: nosniff\r\n%s%s\r\n",
+               status, phrase(status), type, n, status == 503 ? "retry-after: 1\r\n" : "",
+               status == 408 || status == 413 || status == 400 ? "connection: close\r\n" : "");
     buf_add(&r->reply, text, n);
     lws_callback_on_writable(r->wsi);
 }
@@ -89,7 +108,8 @@ static void problem(struct request *r, int status, const char *detail, const str
 {
     struct buf b = {0};
     char text[DEC_TEXT];
-    buf_printf(&b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", phrase(status), status);
+    buf_printf(&b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", phrase(status),
+               status);
     buf_json(&b, detail);
     if (o && *o->rule) {
         buf_text(&b, ",\"rule\":");
@@ -164,8 +184,11 @@ static const char *method_of(struct lws *wsi, char *path, int room)
     static const struct {
         enum lws_token_indexes token;
         const char *name;
-    } methods[] = {{WSI_TOKEN_GET_URI, "GET"}, {WSI_TOKEN_POST_URI, "POST"}, {WSI_TOKEN_PATCH_URI, "PATCH"},
-                   {WSI_TOKEN_PUT_URI, "PUT"}, {WSI_TOKEN_DELETE_URI, "DELETE"}};
+    } methods[] = {{WSI_TOKEN_GET_URI, "GET"},
+                   {WSI_TOKEN_POST_URI, "POST"},
+                   {WSI_TOKEN_PATCH_URI, "PATCH"},
+                   {WSI_TOKEN_PUT_URI, "PUT"},
+                   {WSI_TOKEN_DELETE_URI, "DELETE"}};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (header(wsi, methods[i].token, path, room))
             return methods[i].name;
@@ -231,7 +254,8 @@ static int begin(struct gateway *g, struct lws *wsi, struct http_pss *pss)
         reply_problem(r, 413, "the body is over %d bytes", BODY_MAX);
     else if (!strcmp(r->method, "GET") && r->length)
         reply_problem(r, 400, "a GET has no body");
-    else if (!has_length && (!strcmp(r->method, "POST") || !strcmp(r->method, "PUT") || !strcmp(r->method, "PATCH")))
+    else if (!has_length &&
+             (!strcmp(r->method, "POST") || !strcmp(r->method, "PUT") || !strcmp(r->method, "PATCH")))
         reply_problem(r, 411, "Content-Length is missing");
     else if (!r->length) {
         r->begun = true;
@@ -247,7 +271,8 @@ static int write_reply(struct lws *wsi, struct http_pss *pss)
     if (!r || !r->answered || r->reply.length <= LWS_PRE)
         return 0;
     bool last = strstr(r->reply.data + LWS_PRE, "\r\nconnection: close\r\n") != NULL;
-    int n = lws_write(wsi, (unsigned char *)r->reply.data + LWS_PRE, r->reply.length - LWS_PRE, LWS_WRITE_HTTP_HEADERS);
+    int n = lws_write(wsi, (unsigned char *)r->reply.data + LWS_PRE, r->reply.length - LWS_PRE,
+                      LWS_WRITE_HTTP_HEADERS);
     pss->request = NULL;
     request_free(r);
     if (n < 0 || last)

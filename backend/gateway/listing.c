@@ -59,7 +59,8 @@ static bool page_start(struct request *r, struct feed *f, struct page *p)
 
 static void page_row(struct page *p, const void *row, const char *json)
 {
-    if (p->more || !feed_visible(p->feeds, p->feed, &p->actor, row) || (p->filter && !filter_match(p->filter, row)))
+    if (p->more || !feed_visible(p->feeds, p->feed, &p->actor, row) ||
+        (p->filter && !filter_match(p->filter, row)))
         return;
     char key[100];
     record_key_text(p->feed->record, row, key, sizeof key);
@@ -128,8 +129,7 @@ static void past_run(void *arg)
 static void past_done(void *arg)
 {
     struct past *p = arg;
-    table_each(&p->rows, const void, row)
-        page_row(&p->page, row, NULL);
+    table_each(&p->rows, const void, row) page_row(&p->page, row, NULL);
     page_end(&p->page);
     if (*p->why)
         reply_problem(p->request, 503, "%s", p->why);

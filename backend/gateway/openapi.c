@@ -12,25 +12,35 @@ static void operation(struct buf *b, const struct route *r)
     buf_printf(b, "\"%s\":{\"summary\":", lower);
     buf_json(b, r->command >= 0 ? help : r->help);
     if (strchr(r->path, '{'))
-        buf_text(b, ",\"parameters\":[{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
+        buf_text(b, ",\"parameters\":[{\"name\":\"id\",\"in\":\"path\",\"required\":true,\"schema\":{"
+                    "\"type\":\"string\"}}]");
     else if (rows) {
         static const char *const names[] = {"limit", "after", "filter", "as_of"};
         buf_text(b, ",\"parameters\":[");
         for (int i = 0; i < 4; i++)
-            buf_printf(b, "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}", i ? "," : "", names[i]);
+            buf_printf(b, "%s{\"name\":\"%s\",\"in\":\"query\",\"schema\":{\"type\":\"string\"}}",
+                       i ? "," : "", names[i]);
         buf_char(b, ']');
     }
     if (r->request >= 0)
-        buf_printf(b, ",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}}",
+        buf_printf(b,
+                   ",\"requestBody\":{\"required\":true,\"content\":{\"application/"
+                   "json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}}",
                    record_of((enum record_id)r->request)->name);
     buf_printf(b, ",\"responses\":{\"%d\":{\"description\":\"done\"", r->status);
     if (r->answer >= 0 && rows)
-        buf_printf(b, ",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"properties\":{\"rows\":{\"type\":\"array\",\"items\":{\"$ref\":"
-                      "\"#/components/schemas/%s\"}},\"next\":{\"type\":[\"string\",\"null\"]}}}}}", record_of((enum record_id)r->answer)->name);
-    else if (r->answer >= 0)
-        buf_printf(b, ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}",
+        buf_printf(b,
+                   ",\"content\":{\"application/"
+                   "json\":{\"schema\":{\"type\":\"object\",\"properties\":{\"rows\":{\"type\":\"array\","
+                   "\"items\":{\"$ref\":"
+                   "\"#/components/schemas/%s\"}},\"next\":{\"type\":[\"string\",\"null\"]}}}}}",
                    record_of((enum record_id)r->answer)->name);
-    buf_text(b, "},\"default\":{\"description\":\"a problem (RFC 9457)\",\"content\":{\"application/problem+json\":{\"schema\":{\"type\":\"object\"}}}}}}");
+    else if (r->answer >= 0)
+        buf_printf(b,
+                   ",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"#/components/schemas/%s\"}}}",
+                   record_of((enum record_id)r->answer)->name);
+    buf_text(b, "},\"default\":{\"description\":\"a problem (RFC "
+                "9457)\",\"content\":{\"application/problem+json\":{\"schema\":{\"type\":\"object\"}}}}}}");
 }
 
 void gateway_openapi(struct buf *b)
@@ -58,7 +68,8 @@ void gateway_openapi(struct buf *b)
             }
         buf_char(b, '}');
     }
-    buf_text(b, "\n},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}},\"schemas\":{\n");
+    buf_text(b, "\n},\"components\":{\"securitySchemes\":{\"bearer\":{\"type\":\"http\",\"scheme\":"
+                "\"bearer\"}},\"schemas\":{\n");
     int schemas = 0;
     for (int i = 0; i < RECORD_COUNT; i++)
         if (used[i]) {

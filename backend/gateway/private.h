@@ -20,10 +20,10 @@ struct subscription {
     struct feed *feed; /* NULL: free */
     struct filter *filter;
     double max_hz;
-    int64_t seq, ring;        /* last told: sequence, and index in the ring of a journaled feed */
-    int64_t told, beat;       /* ns monotonic of the last message and of the last heartbeat */
-    bool snapshot;            /* owed */
-    unsigned char *held;      /* conflated feeds: bit per row that the client has */
+    int64_t seq, ring;   /* last told: sequence, and index in the ring of a journaled feed */
+    int64_t told, beat;  /* ns monotonic of the last message and of the last heartbeat */
+    bool snapshot;       /* owed */
+    unsigned char *held; /* conflated feeds: bit per row that the client has */
     int held_room;
 };
 
@@ -48,11 +48,11 @@ struct request {
     struct lws *wsi; /* NULL once the connection is gone */
     const char *method;
     char path[256], query[512], key[101], token[80];
-    int64_t version;  /* If-Match, INT64_MIN */
+    int64_t version; /* If-Match, INT64_MIN */
     struct actor actor;
-    char id[97];      /* what stands for {id} */
+    char id[97]; /* what stands for {id} */
     struct buf body, reply;
-    size_t length;    /* Content-Length */
+    size_t length; /* Content-Length */
     const struct route *route;
     bool answered, begun;
     int64_t started;
@@ -86,7 +86,7 @@ struct gateway {
     const char *origin;
     volatile int stopping;
     bool had_client;
-    int64_t left;   /* ns monotonic when the last client left */
+    int64_t left; /* ns monotonic when the last client left */
     lws_sorted_usec_list_t timer;
     int64_t second; /* last second that housekeeping ran */
     uint64_t requests, slow_turns, refused, stream_bytes, turns;
@@ -96,7 +96,8 @@ struct gateway {
 /* http.c */
 int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len);
 void reply_json(struct request *r, int status, const char *json, size_t n);
-void reply_problem(struct request *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void reply_problem(struct request *r, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void reply_outcome(struct request *r, int status, const struct outcome *o);
 void reply_text(struct request *r, int status, const char *type, const char *text, size_t n);
 /* Reads JSON from a stranger: depth at most 32, no duplicate keys. NULL with a line in `why`. */

@@ -47,7 +47,8 @@ static void row(struct request *r)
         record_key_text(f->record, it, key, sizeof key);
         if (f->id == RECORD_alert)
             snprintf(number, sizeof number, "%lld", (long long)((const struct alert *)it)->number);
-        if ((strcmp(key, r->id) != 0 && strcmp(number, r->id) != 0) || !feed_visible(&r->g->feeds, f, &r->actor, it))
+        if ((strcmp(key, r->id) != 0 && strcmp(number, r->id) != 0) ||
+            !feed_visible(&r->g->feeds, f, &r->actor, it))
             continue;
         const char *json = feed_json(f, i);
         reply_json(r, 200, json, strlen(json));
@@ -148,16 +149,22 @@ static bool overloaded(struct request *r)
                 r->route->command == COMMAND_HALT;
     if (lane || (!node_busy(r->g->node) && !node_disk_low(r->g->node)))
         return false;
-    reply_problem(r, 503, node_disk_low(r->g->node) ? "the disk is nearly full: only cancel and halt" : "busy: try again");
+    reply_problem(r, 503,
+                  node_disk_low(r->g->node) ? "the disk is nearly full: only cancel and halt"
+                                            : "busy: try again");
     return true;
 }
 
 static void command(struct request *r)
 {
     const struct route *route = r->route;
-    struct command c = {.kind = (enum command_kind)route->command, .actor = r->actor, .expires = TIME_NONE, .version = r->version};
+    struct command c = {.kind = (enum command_kind)route->command,
+                        .actor = r->actor,
+                        .expires = TIME_NONE,
+                        .version = r->version};
     void *body = route->request >= 0 ? mem_new(record_of((enum record_id)route->request)->size) : NULL;
-    bool needs_match = !strcmp(r->method, "PUT") || !strcmp(r->method, "PATCH") || c.kind == COMMAND_DEAL_VOID;
+    bool needs_match =
+        !strcmp(r->method, "PUT") || !strcmp(r->method, "PATCH") || c.kind == COMMAND_DEAL_VOID;
     snprintf(c.target, sizeof c.target, "%s", r->id);
     if (overloaded(r) || (body && !read_body(r, (enum record_id)route->request, body))) {
         free(body);
@@ -171,7 +178,8 @@ static void command(struct request *r)
     c.body = body;
     if (c.kind == COMMAND_ORDER_NEW)
         order_id(r, body);
-    const struct field *expires = body ? record_field(record_of((enum record_id)route->request), "expires") : NULL;
+    const struct field *expires =
+        body ? record_field(record_of((enum record_id)route->request), "expires") : NULL;
     if (expires)
         memcpy(&c.expires, (char *)body + expires->offset, sizeof c.expires);
     if (*r->key) {
@@ -258,14 +266,15 @@ static void metrics(struct request *r)
         {"quanta_stream_clients", "gauge", "websocket clients", g->client_count},
         {"quanta_stream_bytes_total", "counter", "bytes sent on websockets", (double)g->stream_bytes},
         {"quanta_journal_sequence", "gauge", "last durable sequence", (double)node_durable(g->node)},
-        {"quanta_journal_lag", "gauge", "facts that wait for the disk", (double)(node_sequence(g->node) - node_durable(g->node))},
+        {"quanta_journal_lag", "gauge", "facts that wait for the disk",
+         (double)(node_sequence(g->node) - node_durable(g->node))},
         {"quanta_journal_commits_total", "counter", "transactions", (double)node_commits(g->node)},
         {"quanta_loop_turns_total", "counter", "turns of the timer", (double)g->turns},
         {"quanta_loop_slow_turns_total", "counter", "turns over 5 ms", (double)g->slow_turns},
     };
     for (size_t i = 0; i < sizeof list_of / sizeof *list_of; i++)
-        buf_printf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", list_of[i].name, list_of[i].help, list_of[i].name, list_of[i].kind,
-                   list_of[i].name, list_of[i].value);
+        buf_printf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", list_of[i].name, list_of[i].help,
+                   list_of[i].name, list_of[i].kind, list_of[i].name, list_of[i].value);
     reply_text(r, 200, "text/plain; version=0.0.4", b.data, b.length);
     buf_free(&b);
 }
@@ -277,7 +286,11 @@ static void precheck(struct request *r)
     struct buf b = {0};
     if (!read_body(r, RECORD_order_request, &q))
         return;
-    struct command c = {.kind = COMMAND_ORDER_NEW, .actor = r->actor, .body = &q, .cache = node_cache(r->g->node), .now = node_now(r->g->node)};
+    struct command c = {.kind = COMMAND_ORDER_NEW,
+                        .actor = r->actor,
+                        .body = &q,
+                        .cache = node_cache(r->g->node),
+                        .now = node_now(r->g->node)};
     int n = trading_precheck(node_state(r->g->node, "trading"), &c, checks);
     buf_text(&b, "{\"rows\":[");
     for (int i = 0; i < n; i++) {
@@ -363,7 +376,8 @@ static void audit_list(struct request *r)
 #define LIST(path, record) {GET, path, "read", list, -1, (int)RECORD_##record, -1, 200, "rows"},
 #define ROW(path, record)  {GET, path, "read", row, -1, (int)RECORD_##record, -1, 200, "one row"},
 #define COMMAND(method, path, kind, request, answer, status)                                                 \
-    {method, path, NULL, command, (int)RECORD_##request, (int)RECORD_##answer, (int)COMMAND_##kind, status, ""},
+    {method, path, NULL, command, (int)RECORD_##request, (int)RECORD_##answer, (int)COMMAND_##kind,          \
+     status, ""},
 const struct route routes[] = {
 #include "backend/gateway/routes.def"
 };
@@ -413,7 +427,8 @@ void route_request(struct request *r)
         reply_problem(r, path_known ? 405 : 404, "%s %.100s: no such route", r->method, r->path);
         return;
     }
-    const char *action = r->route->command >= 0 ? command_info((enum command_kind)r->route->command)->action : r->route->action;
+    const char *action = r->route->command >= 0 ? command_info((enum command_kind)r->route->command)->action
+                                                : r->route->action;
     if (strcmp(action, "-") != 0) {
         const struct session_row *s = session_find(r->g, r->token);
         if (!s) {
@@ -422,7 +437,8 @@ void route_request(struct request *r)
         }
         r->actor = s->actor;
         if (!permitted(r->actor.role, action)) {
-            reply_problem(r, 403, "%s (%s) may not %s", r->actor.user, field_enum_text(RECORD(user), "role", r->actor.role), action);
+            reply_problem(r, 403, "%s (%s) may not %s", r->actor.user,
+                          field_enum_text(RECORD(user), "role", r->actor.role), action);
             return;
         }
     }

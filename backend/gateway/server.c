@@ -27,8 +27,10 @@ static bool write_endpoint(struct gateway *g, char *why, size_t room)
 {
     char path[420], part[440], text[900];
     const char *colon = strrchr(g->config.listen, ':');
-    int n = snprintf(text, sizeof text, "{\"url\":\"http://%.*s:%d\",\"pid\":%d,\"token_file\":\"%s/token\"}\n",
-                     (int)(colon - g->config.listen), g->config.listen, lws_get_vhost_listen_port(g->vhost), (int)getpid(), g->config.data_dir);
+    int n =
+        snprintf(text, sizeof text, "{\"url\":\"http://%.*s:%d\",\"pid\":%d,\"token_file\":\"%s/token\"}\n",
+                 (int)(colon - g->config.listen), g->config.listen, lws_get_vhost_listen_port(g->vhost),
+                 (int)getpid(), g->config.data_dir);
     snprintf(path, sizeof path, "%s/endpoint.json", g->config.data_dir);
     snprintf(part, sizeof part, "%s.part", path);
     int fd = open(part, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
@@ -42,7 +44,8 @@ static bool write_endpoint(struct gateway *g, char *why, size_t room)
     return ok;
 }
 
-static void tell_tier(struct gateway *g, const char *name, const char *kind, const char *state, int64_t time, int64_t lag)
+static void tell_tier(struct gateway *g, const char *name, const char *kind, const char *state, int64_t time,
+                      int64_t lag)
 {
     struct tier t;
     record_clear(RECORD(tier), &t);
@@ -59,7 +62,8 @@ static void tell_feeds(struct gateway *g, int64_t now, bool paused)
     char names[8][13];
     int64_t newest[8];
     int n = 0;
-    table_each(cache_quotes(node_cache(g->node)), const struct quote, q) {
+    table_each(cache_quotes(node_cache(g->node)), const struct quote, q)
+    {
         int i = 0;
         while (i < n && strcmp(names[i], q->venue) != 0)
             i++;
@@ -73,7 +77,11 @@ static void tell_feeds(struct gateway *g, int64_t now, bool paused)
     for (int i = 0; i < n; i++) {
         char name[24];
         snprintf(name, sizeof name, "feed %s", names[i]);
-        tell_tier(g, name, g->config.stamp, paused ? "paused" : now - newest[i] > QUOTE_STALE ? "stale" : "ok", newest[i], 0);
+        tell_tier(g, name, g->config.stamp,
+                  paused                          ? "paused"
+                  : now - newest[i] > QUOTE_STALE ? "stale"
+                                                  : "ok",
+                  newest[i], 0);
     }
 }
 
@@ -155,7 +163,8 @@ static bool listen_on(struct gateway *g, char *why, size_t room)
     info.max_http_header_data = 8192;
     info.retry_and_idle_policy = &keepalive;
     info.timeout_secs = 20;
-    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
+    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
     g->context = lws_create_context(&info);
     if (g->context)
         g->vhost = lws_create_vhost(g->context, &info);
@@ -164,7 +173,8 @@ static bool listen_on(struct gateway *g, char *why, size_t room)
     return g->vhost && lws_get_vhost_listen_port(g->vhost) > 0;
 }
 
-struct gateway *gateway_new(const struct gateway_config *config, struct node *n, struct pool *pool, char *why, size_t room)
+struct gateway *gateway_new(const struct gateway_config *config, struct node *n, struct pool *pool, char *why,
+                            size_t room)
 {
     struct gateway *g = mem_new(sizeof *g);
     g->config = *config;

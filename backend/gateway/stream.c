@@ -25,7 +25,8 @@ static void drop(struct subscription *s)
 
 static bool passes(const struct client *c, const struct subscription *s, const void *row)
 {
-    return row && feed_visible(&c->g->feeds, s->feed, &c->actor, row) && (!s->filter || filter_match(s->filter, row));
+    return row && feed_visible(&c->g->feeds, s->feed, &c->actor, row) &&
+           (!s->filter || filter_match(s->filter, row));
 }
 
 /* ---- what a client has (conflated feeds) ---- */
@@ -56,8 +57,9 @@ static void start(struct client *c, struct subscription *s, const char *type, in
     char pad[LWS_PRE] = {0};
     buf_clear(&c->out);
     buf_add(&c->out, pad, LWS_PRE);
-    buf_printf(&c->out, "{\"stream\":\"%s\",\"log\":\"%s\",\"seq\":%lld,\"prev\":%lld,\"type\":\"%s\",\"rows\":[", s->feed->record->plural,
-               s->feed->log, (long long)seq, (long long)s->seq, type);
+    buf_printf(&c->out,
+               "{\"stream\":\"%s\",\"log\":\"%s\",\"seq\":%lld,\"prev\":%lld,\"type\":\"%s\",\"rows\":[",
+               s->feed->record->plural, s->feed->log, (long long)seq, (long long)s->seq, type);
 }
 
 static void finish(struct client *c, struct subscription *s, int64_t seq, const char *removed)
@@ -290,7 +292,8 @@ static void subscribe(struct client *c, json_t *m)
         say(c, "too many streams on one connection");
         return;
     }
-    *s = (struct subscription){.feed = f, .filter = compiled, .max_hz = json_number_value(json_object_get(m, "max_hz"))};
+    *s = (struct subscription){
+        .feed = f, .filter = compiled, .max_hz = json_number_value(json_object_get(m, "max_hz"))};
     if (s->max_hz <= 0 || s->max_hz > 20)
         s->max_hz = 10;
     resume(s, json_object_get(m, "from"));
@@ -341,7 +344,8 @@ static bool message(struct client *c)
 
 static bool foreign_origin(struct lws *wsi)
 {
-    return lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0; /* the workstation sends none; browsers are not served */
+    return lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) >
+           0; /* the workstation sends none; browsers are not served */
 }
 
 static void established(struct gateway *g, struct lws *wsi, struct client *c)
@@ -351,7 +355,8 @@ static void established(struct gateway *g, struct lws *wsi, struct client *c)
     g->clients = c;
     g->client_count++;
     g->had_client = true;
-    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) > 0 && !strncmp(text, "Bearer ", 7))
+    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION) > 0 &&
+        !strncmp(text, "Bearer ", 7))
         sign_in(c, text + 7);
 }
 

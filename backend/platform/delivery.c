@@ -34,8 +34,12 @@ static void send_work(struct node *n, const struct store_fact *f)
     for (int d = 0; d < DESTINATION_COUNT; d++) {
         if (!(f->destinations & (1u << d)))
             continue;
-        struct event e = {.destination = d, .source = source_of(n, f->record), .seq = f->seq, .record = f->record,
-                          .removed = f->removed, .row = f->row};
+        struct event e = {.destination = d,
+                          .source = source_of(n, f->record),
+                          .seq = f->seq,
+                          .record = f->record,
+                          .removed = f->removed,
+                          .row = f->row};
         owe(n, d, f->seq);
         courier_send(n->work, &e);
     }
@@ -46,8 +50,12 @@ static void send_stream(struct node *n, enum record_id record, bool removed, con
     for (int s = 0; s < n->service_count; s++) {
         if (!listed(n->services[s].ops->mirrors, record))
             continue;
-        struct event e = {.destination = s, .source = source_of(n, record), .seq = seq, .record = record,
-                          .removed = removed, .row = (void *)(uintptr_t)row};
+        struct event e = {.destination = s,
+                          .source = source_of(n, record),
+                          .seq = seq,
+                          .record = record,
+                          .removed = removed,
+                          .row = (void *)(uintptr_t)row};
         courier_send(n->stream, &e);
     }
 }
@@ -108,8 +116,13 @@ static void deliver_work(struct node *n, const struct event *e)
 {
     struct confirmation *c = mem_new(sizeof *c);
     *c = (struct confirmation){n, e->destination, e->seq};
-    struct command command = {.kind = COMMAND_INTAKE, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN,
-                              .body = e->row, .record = e->record, .sequence = e->seq};
+    struct command command = {.kind = COMMAND_INTAKE,
+                              .actor = actor_system,
+                              .expires = TIME_NONE,
+                              .version = INT64_MIN,
+                              .body = e->row,
+                              .record = e->record,
+                              .sequence = e->seq};
     command.source = n->owner[e->record] < 0 ? "unknown" : n->services[n->owner[e->record]].ops->name;
     snprintf(command.target, sizeof command.target, "%s", destination_names[e->destination]);
     node_command(n, &command, confirm, c);
@@ -153,7 +166,7 @@ static bool load(struct loading *l, const int *records, char *why, size_t room)
 {
     struct store *s = l->node->store;
     for (; *records >= 0; records++) {
-        l->record = (enum record_id)*records;
+        l->record = (enum record_id) * records;
         if (record_of(l->record)->flags & RECORD_CONFLATED)
             continue;
         if (!s->ops->load(s, l->record, load_row, l)) {

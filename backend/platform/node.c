@@ -217,7 +217,8 @@ static const void *object_row(struct node *n, const struct verdict *d)
     return table_find(t, d->object);
 }
 
-static void audit_command(struct node *n, const struct command *c, const struct verdict *d, const char *before)
+static void audit_command(struct node *n, const struct command *c, const struct verdict *d,
+                          const char *before)
 {
     struct audit *a = audit_add(&n->pending);
     const struct command_info *info = command_info(c->kind);
@@ -334,8 +335,8 @@ void journal_hand_over(struct node *n)
 
 static void fail(struct node *n)
 {
-    log_event(LOG_ERROR, "the journal cannot be written; stopping so that nothing unrecorded is told", "error.message",
-              n->store->ops->error(n->store), NULL);
+    log_event(LOG_ERROR, "the journal cannot be written; stopping so that nothing unrecorded is told",
+              "error.message", n->store->ops->error(n->store), NULL);
     _exit(1);
 }
 
@@ -373,7 +374,8 @@ void node_poll(struct node *n)
 
 bool node_idle(const struct node *n)
 {
-    return !pending(n) && !n->in_flight && !n->first && !courier_waiting(n->work) && !courier_waiting(n->stream);
+    return !pending(n) && !n->in_flight && !n->first && !courier_waiting(n->work) &&
+           !courier_waiting(n->stream);
 }
 
 void node_wait(struct node *n)
@@ -463,8 +465,7 @@ void node_digest(struct node *n, char out[65])
             continue;
         struct buf *rows = mem_new((size_t)t->count * sizeof *rows);
         int count = 0;
-        table_each(t, const void, row)
-            record_json(record_of((enum record_id)r), row, &rows[count++]);
+        table_each(t, const void, row) record_json(record_of((enum record_id)r), row, &rows[count++]);
         qsort(rows, (size_t)count, sizeof *rows, by_key);
         for (int i = 0; i < count; i++) {
             EVP_DigestUpdate(hash, rows[i].data, rows[i].length);

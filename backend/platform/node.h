@@ -9,12 +9,12 @@
 
 struct node;
 struct node_config {
-    const char *store;         /* address for store_open */
+    const char *store; /* address for store_open */
     const struct clock *clock;
-    struct cache *cache;       /* borrowed */
-    bool threaded;             /* false: commits run inside node_poll, for tests */
-    uint64_t seed;             /* of the local stream's and queue's faults; 0: none */
-    void (*wake)(void *arg);   /* called from the journal's thread when node_poll has work */
+    struct cache *cache;     /* borrowed */
+    bool threaded;           /* false: commits run inside node_poll, for tests */
+    uint64_t seed;           /* of the local stream's and queue's faults; 0: none */
+    void (*wake)(void *arg); /* called from the journal's thread when node_poll has work */
     void *wake_arg;
 };
 /* What a command came to, once durable. `answer` is the row it acted on, as it was right after (NULL

@@ -27,18 +27,18 @@ struct actor {
 struct command {
     enum command_kind kind;
     struct actor actor;
-    int64_t now, mono;    /* set by the node */
-    int64_t expires;      /* refused at or after this time; TIME_NONE: never */
-    char target[97];      /* key of the row it acts on */
-    int64_t version;      /* If-Match; INT64_MIN when not given */
-    const void *body;     /* a row of the record in command_info, or of `record` for IMPORT and INTAKE */
+    int64_t now, mono; /* set by the node */
+    int64_t expires;   /* refused at or after this time; TIME_NONE: never */
+    char target[97];   /* key of the row it acts on */
+    int64_t version;   /* If-Match; INT64_MIN when not given */
+    const void *body;  /* a row of the record in command_info, or of `record` for IMPORT and INTAKE */
     enum record_id record;
-    int64_t sequence;     /* INTAKE: the source's sequence; EXECUTION: the report's */
-    const char *source;   /* INTAKE: where the row comes from */
+    int64_t sequence;        /* INTAKE: the source's sequence; EXECUTION: the report's */
+    const char *source;      /* INTAKE: where the row comes from */
     const void *const *rows; /* further inputs: settlements of a day roll, outcomes of the venue */
     int row_count;
     const struct cache *cache; /* newest quotes, set by the node */
-    int64_t next;         /* first sequence that its facts will have, set by the node */
+    int64_t next;              /* first sequence that its facts will have, set by the node */
     struct {
         char key[101], digest[65];
         int status;
@@ -54,13 +54,13 @@ struct verdict {
     struct decided_fact *facts;
     int count, room;
     int64_t now;
-    int status;                 /* 0: done; else the HTTP status of the refusal, and nothing else happened but facts */
-    char problem[121];          /* what was wrong, in words */
+    int status;        /* 0: done; else the HTTP status of the refusal, and nothing else happened but facts */
+    char problem[121]; /* what was wrong, in words */
     char rule[25];
     dec limit, value;
-    char object[97], record[25];/* what it acted on, for the answer and for the audit record */
-    char reason[121];           /* for the audit record */
-    bool unaudited;             /* housekeeping that nobody asked for */
+    char object[97], record[25]; /* what it acted on, for the answer and for the audit record */
+    char reason[121];            /* for the audit record */
+    bool unaudited;              /* housekeeping that nobody asked for */
 };
 /* Copies the row into the decision. */
 void decision_put(struct verdict *d, enum record_id record, const void *row);
@@ -69,7 +69,8 @@ void decision_remove(struct verdict *d, enum record_id record, const void *row);
 struct uuid decision_id(const struct verdict *d, const struct command *c);
 void decision_object(struct verdict *d, const char *record, const char *key);
 /* A refusal: 400, 403, 404, 409, 412 or 422. */
-void decision_refuse(struct verdict *d, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void decision_refuse(struct verdict *d, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 void decision_free(struct verdict *d);
 
 /* Whether a book is in the scope of the actor. */
@@ -78,7 +79,8 @@ extern const struct actor actor_system;
 
 struct service_ops {
     const char *name;
-    const int *owns, *mirrors; /* record ids ended by -1: facts it makes, and rows of others that it follows */
+    const int *owns,
+        *mirrors; /* record ids ended by -1: facts it makes, and rows of others that it follows */
     void *(*create)(void);
     void (*destroy)(void *state);
     void (*decide)(const void *state, const struct command *c, struct verdict *d);

@@ -4,7 +4,8 @@
 #include <string.h>
 #include "common/product.h"
 
-static const int owns[] = {RECORD_book, RECORD_position, RECORD_exposure, RECORD_pnl, RECORD_closing, RECORD_inbox, -1};
+static const int owns[] = {
+    RECORD_book, RECORD_position, RECORD_exposure, RECORD_pnl, RECORD_closing, RECORD_inbox, -1};
 static const int mirrors[] = {-1};
 
 struct portfolio {
@@ -16,13 +17,20 @@ static struct table *table(void *state, enum record_id record)
 {
     struct portfolio *p = state;
     switch ((int)record) {
-    case RECORD_book: return &p->books;
-    case RECORD_position: return &p->positions;
-    case RECORD_exposure: return &p->exposures;
-    case RECORD_pnl: return &p->pnl;
-    case RECORD_closing: return &p->closings;
-    case RECORD_inbox: return &p->inboxes;
-    default: return NULL;
+    case RECORD_book:
+        return &p->books;
+    case RECORD_position:
+        return &p->positions;
+    case RECORD_exposure:
+        return &p->exposures;
+    case RECORD_pnl:
+        return &p->pnl;
+    case RECORD_closing:
+        return &p->closings;
+    case RECORD_inbox:
+        return &p->inboxes;
+    default:
+        return NULL;
     }
 }
 
@@ -30,7 +38,7 @@ static void *create(void)
 {
     struct portfolio *p = mem_new(sizeof *p);
     for (const int *r = owns; *r >= 0; r++)
-        table_init(table(p, (enum record_id)*r), record_of((enum record_id)*r));
+        table_init(table(p, (enum record_id) * r), record_of((enum record_id) * r));
     table_init(&p->told_positions, RECORD(position));
     table_init(&p->told_pnl, RECORD(pnl));
     return p;
@@ -40,7 +48,7 @@ static void destroy(void *state)
 {
     struct portfolio *p = state;
     for (const int *r = owns; *r >= 0; r++)
-        table_free(table(p, (enum record_id)*r));
+        table_free(table(p, (enum record_id) * r));
     table_free(&p->told_positions);
     table_free(&p->told_pnl);
     free(p);
@@ -74,7 +82,8 @@ bool position_post(struct position *p, const struct posting *q, dec scale)
     if (closes) {
         dec closed = dec_abs(q->quantity) < dec_abs(p->quantity) ? q->quantity : -p->quantity;
         const dec closing[] = {closed, q->price, scale};
-        if (!dec_product(closing, 3, &amount) || !dec_muldiv(cost, dec_abs(closed), dec_abs(p->quantity), &part))
+        if (!dec_product(closing, 3, &amount) ||
+            !dec_muldiv(cost, dec_abs(closed), dec_abs(p->quantity), &part))
             return false;
         realised += -amount - part;
         cost -= part;
@@ -89,7 +98,8 @@ bool position_post(struct position *p, const struct posting *q, dec scale)
     if (q->lots != DEC_NONE)
         p->lots = (p->lots == DEC_NONE ? 0 : p->lots) + q->lots;
     p->fees += q->fees == DEC_NONE ? 0 : q->fees;
-    if (p->quantity == 0 || !dec_div(p->cost, p->quantity, &p->average_price) || !dec_div(p->average_price, scale, &p->average_price))
+    if (p->quantity == 0 || !dec_div(p->cost, p->quantity, &p->average_price) ||
+        !dec_div(p->average_price, scale, &p->average_price))
         p->average_price = DEC_NONE;
     return true;
 }
@@ -168,9 +178,7 @@ static void take_posting(const struct portfolio *s, const struct command *c, str
 
 static bool held(const struct portfolio *s, const char *instrument)
 {
-    table_each(&s->positions, const struct position, p)
-        if (!strcmp(p->instrument, instrument))
-            return true;
+    table_each(&s->positions, const struct position, p) if (!strcmp(p->instrument, instrument)) return true;
     return false;
 }
 
@@ -178,8 +186,8 @@ static void take_mark(const struct portfolio *s, const struct command *c, struct
 {
     const struct mark *m = c->body;
     struct closing k = {.price = m->price, .trading_date = m->trading_date};
-    if (product_named(m->instrument) == NULL && strcmp(m->instrument, "EURUSD") != 0 && strcmp(m->instrument, "GBPUSD") != 0 &&
-        !held(s, m->instrument))
+    if (product_named(m->instrument) == NULL && strcmp(m->instrument, "EURUSD") != 0 &&
+        strcmp(m->instrument, "GBPUSD") != 0 && !held(s, m->instrument))
         return;
     snprintf(k.id, sizeof k.id, "%s", m->instrument);
     decision_put(d, RECORD_closing, &k);
@@ -199,7 +207,8 @@ static bool closing_base(const struct portfolio *s, const char *currency, dec am
         return true;
     if (!strcmp(currency, "USD"))
         return eurusd != DEC_NONE && dec_div(amount, eurusd, out);
-    return !strcmp(currency, "GBP") && eurusd != DEC_NONE && gbpusd != DEC_NONE && dec_muldiv(amount, gbpusd, eurusd, out);
+    return !strcmp(currency, "GBP") && eurusd != DEC_NONE && gbpusd != DEC_NONE &&
+           dec_muldiv(amount, gbpusd, eurusd, out);
 }
 
 /* Quantity x price x scale less cost. */
@@ -240,10 +249,9 @@ static void start_pnl(struct pnl *p, const char *book, uint8_t basis, date day)
 static const struct pnl *official_before(const struct portfolio *s, const char *book, date day)
 {
     const struct pnl *best = NULL;
-    table_each(&s->pnl, const struct pnl, p)
-        if (p->basis == BASIS_OFFICIAL && p->business_date < day && !strcmp(p->book, book) &&
-            (!best || p->business_date > best->business_date))
-            best = p;
+    table_each(&s->pnl, const struct pnl, p) if (p->basis == BASIS_OFFICIAL && p->business_date < day &&
+                                                 !strcmp(p->book, book) &&
+                                                 (!best || p->business_date > best->business_date)) best = p;
     return best;
 }
 
@@ -280,14 +288,18 @@ static void close_day(const struct portfolio *s, date closing, struct verdict *d
 {
     struct pnl firm, book;
     start_pnl(&firm, "FIRM", BASIS_OFFICIAL, closing);
-    table_each(&s->books, const struct book, b) {
+    table_each(&s->books, const struct book, b)
+    {
         if (b->kind != BOOK_TRADING)
             continue;
         start_pnl(&book, b->book, BASIS_OFFICIAL, closing);
-        table_each(&s->positions, const struct position, p) {
+        table_each(&s->positions, const struct position, p)
+        {
             dec realised = 0, unrealised = 0, fees = 0, u = unrealised_at(p, closing_price(s, p->instrument));
-            if (strcmp(p->book, b->book) != 0 || u == DEC_NONE || !closing_base(s, p->currency, u, &unrealised) ||
-                !closing_base(s, p->currency, p->realised, &realised) || !closing_base(s, p->currency, p->fees, &fees))
+            if (strcmp(p->book, b->book) != 0 || u == DEC_NONE ||
+                !closing_base(s, p->currency, u, &unrealised) ||
+                !closing_base(s, p->currency, p->realised, &realised) ||
+                !closing_base(s, p->currency, p->fees, &fees))
                 continue;
             struct position next = *p;
             next.close_total = realised + unrealised - fees;
@@ -356,7 +368,8 @@ static void value(void *state, const struct cache *cache, enum record_id record,
     if (record != RECORD_position)
         return;
     q = cache_quote(cache, p->instrument);
-    int64_t now = q ? q->time : 0; /* staleness is told by the desk's feeds; the mark is the newest there is */
+    int64_t now =
+        q ? q->time : 0; /* staleness is told by the desk's feeds; the mark is the newest there is */
     enum live_mark how = cache_mark(cache, p->instrument, now, &p->mark);
     p->stale = how != LIVE_MID;
     if (how == LIVE_NONE)
@@ -364,7 +377,8 @@ static void value(void *state, const struct cache *cache, enum record_id record,
     p->unrealised = unrealised_at(p, p->mark);
     p->unrealised_base = p->day = DEC_NONE;
     if (cache_to_base(cache, p->currency, now, p->unrealised, &p->unrealised_base) &&
-        cache_to_base(cache, p->currency, now, p->realised, &realised) && cache_to_base(cache, p->currency, now, p->fees, &fees))
+        cache_to_base(cache, p->currency, now, p->realised, &realised) &&
+        cache_to_base(cache, p->currency, now, p->fees, &fees))
         p->day = p->unrealised_base + realised - fees - p->close_total;
 }
 
@@ -384,7 +398,8 @@ static void pulse_book(struct node *n, struct portfolio *s, const struct book *b
     struct pnl sum;
     struct cache *cache = node_cache(n);
     start_pnl(&sum, b->book, BASIS_LIVE, day);
-    table_each(&s->positions, const struct position, p) {
+    table_each(&s->positions, const struct position, p)
+    {
         if (strcmp(p->book, b->book) != 0)
             continue;
         struct position live;
@@ -394,7 +409,8 @@ static void pulse_book(struct node *n, struct portfolio *s, const struct book *b
         dec realised, fees;
         const struct quote *q = cache_quote(cache, live.instrument);
         int64_t at = q ? q->time : 0;
-        if (live.unrealised_base != DEC_NONE && cache_to_base(cache, live.currency, at, live.realised, &realised) &&
+        if (live.unrealised_base != DEC_NONE &&
+            cache_to_base(cache, live.currency, at, live.realised, &realised) &&
             cache_to_base(cache, live.currency, at, live.fees, &fees))
             add_pnl(&sum, realised, live.unrealised_base, fees);
     }
@@ -411,11 +427,11 @@ void portfolio_pulse(struct node *n)
     if (!open)
         return;
     start_pnl(&firm, "FIRM", BASIS_LIVE, open->trading_date);
-    table_each(&s->books, const struct book, b)
-        if (b->kind == BOOK_TRADING)
-            pulse_book(n, s, b, &firm, open->trading_date);
+    table_each(&s->books, const struct book, b) if (b->kind == BOOK_TRADING)
+        pulse_book(n, s, b, &firm, open->trading_date);
     since(s, &firm);
     tell(n, &s->told_pnl, &firm);
 }
 
-const struct service_ops portfolio_ops = {"portfolio", owns, mirrors, create, destroy, decide, apply, table, value};
+const struct service_ops portfolio_ops = {"portfolio", owns,  mirrors, create, destroy,
+                                          decide,      apply, table,   value};

@@ -5,12 +5,12 @@
 #include "common/records/records.h"
 
 struct event {
-    int destination;    /* index of the consumer */
-    int source;         /* index of the service that made the row */
-    int64_t seq;        /* within the source, ascending */
+    int destination; /* index of the consumer */
+    int source;      /* index of the service that made the row */
+    int64_t seq;     /* within the source, ascending */
     enum record_id record;
     bool removed;
-    void *row;          /* owned by the event */
+    void *row; /* owned by the event */
 };
 
 struct courier;

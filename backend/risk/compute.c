@@ -54,12 +54,15 @@ static bool gather(struct node *n, const struct risk *r, const char *book, struc
     dec eurusd, gbpusd, mark;
     int64_t now = node_now(n);
     struct cache *cache = node_cache(n);
-    *q = (struct var_request_data){.confidence = DEC_ONE / 100 * 99, .window = VAR_WINDOW_MAX, .as_of = r->business_date == DATE_NONE ? DATE_NONE : r->business_date - 1};
+    *q = (struct var_request_data){.confidence = DEC_ONE / 100 * 99,
+                                   .window = VAR_WINDOW_MAX,
+                                   .as_of = r->business_date == DATE_NONE ? DATE_NONE : r->business_date - 1};
     q->positions = mem_new((size_t)(r->positions.count + 1) * sizeof *q->positions);
     bool rates = cache_mark(cache, "EURUSD", now, &eurusd);
     q->eurusd = rates ? dec_double(eurusd) : 1;
     q->gbpusd = cache_mark(cache, "GBPUSD", now, &gbpusd) ? dec_double(gbpusd) : 1;
-    table_each(&r->positions, const struct position, p) {
+    table_each(&r->positions, const struct position, p)
+    {
         if (!p->quantity || (strcmp(book, "FIRM") != 0 && strcmp(book, p->book) != 0))
             continue;
         if (cache_mark(cache, p->instrument, now, &mark) || p->mark != DEC_NONE)
@@ -141,9 +144,7 @@ void risk_compute(struct node *n, struct risk *r)
         return;
     r->computed = now;
     r->moved = false;
-    table_each(&r->books, const struct book, b)
-        if (b->kind == BOOK_TRADING)
-            start(n, r, b->book);
+    table_each(&r->books, const struct book, b) if (b->kind == BOOK_TRADING) start(n, r, b->book);
     if (table_live(&r->books))
         start(n, r, "FIRM");
 }
@@ -166,7 +167,8 @@ static void var_done(void *arg)
     struct job *j = arg;
     struct var_answer a;
     fill_answer(j, &a);
-    j->var_done(j->arg, &a, j->results[0].computed ? NULL : "there are too few common dates in the price history");
+    j->var_done(j->arg, &a,
+                j->results[0].computed ? NULL : "there are too few common dates in the price history");
     job_free(j);
 }
 
@@ -222,7 +224,8 @@ static void whatif_done(void *arg)
 }
 
 /* The order as a position of its own, bought or sold at the price it names (the mark for a market order). */
-static void add_order(struct var_request_data *q, const struct order_request *o, const struct instrument *i, dec mark)
+static void add_order(struct var_request_data *q, const struct order_request *o, const struct instrument *i,
+                      dec mark)
 {
     struct position p;
     record_clear(RECORD(position), &p);

@@ -7,7 +7,8 @@
 #include "common/product.h"
 
 static const int owns[] = {RECORD_breach, RECORD_notice, -1};
-static const int mirrors[] = {RECORD_position, RECORD_limit, RECORD_book, RECORD_pnl, RECORD_order, RECORD_instrument, RECORD_halt, -1};
+static const int mirrors[] = {RECORD_position, RECORD_limit,      RECORD_book, RECORD_pnl,
+                              RECORD_order,    RECORD_instrument, RECORD_halt, -1};
 
 static void *create(void)
 {
@@ -28,8 +29,8 @@ static void *create(void)
 static void destroy(void *state)
 {
     struct risk *r = state;
-    struct table *all[] = {&r->breaches, &r->positions, &r->limits, &r->books, &r->pnl,
-                           &r->working, &r->instruments, &r->vars, &r->told};
+    struct table *all[] = {&r->breaches, &r->positions,   &r->limits, &r->books, &r->pnl,
+                           &r->working,  &r->instruments, &r->vars,   &r->told};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         table_free(all[i]);
     free(r);
@@ -46,7 +47,9 @@ static void apply(void *state, enum record_id record, bool removed, const void *
     struct risk *r = state;
     struct table *t = NULL;
     switch ((int)record) {
-    case RECORD_breach: t = &r->breaches; break;
+    case RECORD_breach:
+        t = &r->breaches;
+        break;
     case RECORD_position: {
         const struct position *p = row, *old = table_find(&r->positions, p->id);
         if (old && old->version > p->version)
@@ -55,8 +58,12 @@ static void apply(void *state, enum record_id record, bool removed, const void *
         t = &r->positions;
         break;
     }
-    case RECORD_limit: t = &r->limits; break;
-    case RECORD_book: t = &r->books; break;
+    case RECORD_limit:
+        t = &r->limits;
+        break;
+    case RECORD_book:
+        t = &r->books;
+        break;
     case RECORD_pnl: {
         const struct pnl *p = row;
         if (p->basis != BASIS_LIVE)
@@ -66,14 +73,20 @@ static void apply(void *state, enum record_id record, bool removed, const void *
     }
     case RECORD_order: {
         const struct order *o = row;
-        bool over = o->status == STATUS_FILLED || o->status == STATUS_CANCELLED || o->status == STATUS_REJECTED || o->status == STATUS_EXPIRED;
+        bool over = o->status == STATUS_FILLED || o->status == STATUS_CANCELLED ||
+                    o->status == STATUS_REJECTED || o->status == STATUS_EXPIRED;
         removed |= over;
         t = &r->working;
         break;
     }
-    case RECORD_instrument: t = &r->instruments; break;
-    case RECORD_halt: r->business_date = ((const struct halt *)row)->business_date; return;
-    default: return;
+    case RECORD_instrument:
+        t = &r->instruments;
+        break;
+    case RECORD_halt:
+        r->business_date = ((const struct halt *)row)->business_date;
+        return;
+    default:
+        return;
     }
     if (removed)
         table_remove(t, row);
@@ -111,9 +124,9 @@ static dec position_used(const struct risk *r, const struct limit *l)
         dec net = 0;
         if (only && strcmp(only, code) != 0)
             continue;
-        table_each(&r->positions, const struct position, p)
-            if (p->lots != DEC_NONE && !strcmp(p->product, code) && (!book || !strcmp(book, p->book)))
-                net += p->lots;
+        table_each(&r->positions, const struct position,
+                   p) if (p->lots != DEC_NONE && !strcmp(p->product, code) &&
+                          (!book || !strcmp(book, p->book))) net += p->lots;
         if (dec_abs(net) > most)
             most = dec_abs(net);
     }
@@ -123,11 +136,16 @@ static dec position_used(const struct risk *r, const struct limit *l)
 static dec used_of(const struct risk *r, const struct limit *l)
 {
     switch ((int)l->measure) {
-    case MEASURE_VAR: return var_used(r, l);
-    case MEASURE_DAILY_LOSS: return loss_used(r, l);
-    case MEASURE_POSITION: return position_used(r, l);
-    case MEASURE_OPEN_ORDERS: return DEC_INT(table_live(&r->working));
-    default: return DEC_NONE; /* a limit on one order has no use of its own */
+    case MEASURE_VAR:
+        return var_used(r, l);
+    case MEASURE_DAILY_LOSS:
+        return loss_used(r, l);
+    case MEASURE_POSITION:
+        return position_used(r, l);
+    case MEASURE_OPEN_ORDERS:
+        return DEC_INT(table_live(&r->working));
+    default:
+        return DEC_NONE; /* a limit on one order has no use of its own */
     }
 }
 
@@ -191,7 +209,8 @@ static void decide(const void *state, const struct command *c, struct verdict *d
 
 static void pulse_limits(struct node *n, struct risk *r)
 {
-    table_each(&r->limits, const struct limit, l) {
+    table_each(&r->limits, const struct limit, l)
+    {
         struct limit live;
         memcpy(&live, l, sizeof live);
         value(r, node_cache(n), RECORD_limit, &live);
@@ -203,11 +222,16 @@ static void pulse_limits(struct node *n, struct risk *r)
         if (live.used == DEC_NONE)
             continue;
         const struct breach *b = table_find(&r->breaches, live.id);
-        struct breach next = {.level = level_of(&live, b ? b->level : 0), .value = live.used, .time = node_now(n)};
+        struct breach next = {
+            .level = level_of(&live, b ? b->level : 0), .value = live.used, .time = node_now(n)};
         snprintf(next.id, sizeof next.id, "%s", live.id);
         if (next.level == (b ? b->level : 0))
             continue;
-        struct command c = {.kind = COMMAND_LIMIT_LEVEL, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN, .body = &next};
+        struct command c = {.kind = COMMAND_LIMIT_LEVEL,
+                            .actor = actor_system,
+                            .expires = TIME_NONE,
+                            .version = INT64_MIN,
+                            .body = &next};
         node_command(n, &c, NULL, NULL);
     }
 }

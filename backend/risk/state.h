@@ -4,17 +4,17 @@
 #include "backend/risk/var.h"
 
 struct risk {
-    struct table breaches;                                                     /* owned */
-    struct table positions, limits, books, pnl, working, instruments;          /* followed */
-    struct table vars;                                                         /* newest results */
-    struct table told;                                                         /* limits as last published */
+    struct table breaches;                                            /* owned */
+    struct table positions, limits, books, pnl, working, instruments; /* followed */
+    struct table vars;                                                /* newest results */
+    struct table told;                                                /* limits as last published */
     struct history *history;
     struct pool *pool;
     date business_date; /* history before it is used */
-    int running;       /* jobs of the current round */
-    bool moved;        /* positions changed since the round began */
+    int running;        /* jobs of the current round */
+    bool moved;         /* positions changed since the round began */
     bool settled;
-    int64_t computed;  /* when the last round began, ns monotonic */
+    int64_t computed; /* when the last round began, ns monotonic */
 };
 
 /* Starts a round of VaR when one is due. */

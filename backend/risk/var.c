@@ -93,8 +93,9 @@ static bool absolute_needed(const struct series *s, int n, const date *dates, in
     return false;
 }
 
-static void add_position(const struct history *h, const struct var_request_data *q, const struct var_position *p,
-                         const date *dates, int count, double *pnl, struct var_result *out)
+static void add_position(const struct history *h, const struct var_request_data *q,
+                         const struct var_position *p, const date *dates, int count, double *pnl,
+                         struct var_result *out)
 {
     const struct series *s = history_series(h, p->product);
     const struct series *eurusd = history_series(h, "EURUSD"), *gbpusd = history_series(h, "GBPUSD");

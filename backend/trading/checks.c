@@ -53,8 +53,8 @@ static void against(struct run *r, const char *rule, const struct limit *l, dec 
     k->after = after;
     k->limit = l->limit;
     k->refused = after > l->limit && (before == DEC_NONE || after > before);
-    snprintf(k->detail, sizeof k->detail, "%s > %s %s (limit %s)", figure(after, value), figure(l->limit, most), l->unit,
-             l->number);
+    snprintf(k->detail, sizeof k->detail, "%s > %s %s (limit %s)", figure(after, value),
+             figure(l->limit, most), l->unit, l->number);
     if (!k->refused)
         *k->detail = 0;
 }
@@ -71,8 +71,7 @@ static bool in_scope(const struct run *r, const struct limit *l)
 }
 
 #define each_limit(r, which, l)                                                                              \
-    table_each(&(r)->t->limits, const struct limit, l)                                                       \
-        if (l->measure == (which) && in_scope(r, l))
+    table_each(&(r)->t->limits, const struct limit, l) if (l->measure == (which) && in_scope(r, l))
 
 static void halt(struct run *r, const char *rule)
 {
@@ -147,14 +146,12 @@ static void collar(struct run *r, const char *rule)
     dec away, base = dec_abs(r->reference) < DEC_ONE ? DEC_ONE : dec_abs(r->reference);
     if (r->o->price == DEC_NONE || !dec_div(dec_abs(r->o->price - r->reference), base, &away))
         return;
-    each_limit(r, MEASURE_PRICE_COLLAR, l)
-        against(r, rule, l, DEC_NONE, away);
+    each_limit(r, MEASURE_PRICE_COLLAR, l) against(r, rule, l, DEC_NONE, away);
 }
 
 static void max_quantity(struct run *r, const char *rule)
 {
-    each_limit(r, MEASURE_MAX_QUANTITY, l)
-        against(r, rule, l, DEC_NONE, r->o->quantity);
+    each_limit(r, MEASURE_MAX_QUANTITY, l) against(r, rule, l, DEC_NONE, r->o->quantity);
 }
 
 static void max_notional(struct run *r, const char *rule)
@@ -163,12 +160,12 @@ static void max_notional(struct run *r, const char *rule)
     if (!r->i || price == DEC_NONE || r->o->quantity == DEC_NONE)
         return;
     const dec factors[] = {r->o->quantity, r->i->lot_quantity, price, r->i->price_scale};
-    if (!dec_product(factors, 4, &money) || !cache_to_base(r->c->cache, r->i->currency, r->c->now, dec_abs(money), &base)) {
+    if (!dec_product(factors, 4, &money) ||
+        !cache_to_base(r->c->cache, r->i->currency, r->c->now, dec_abs(money), &base)) {
         refuse(r, rule, "the notional cannot be computed: it overflows or its currency has no rate");
         return;
     }
-    each_limit(r, MEASURE_MAX_NOTIONAL, l)
-        against(r, rule, l, DEC_NONE, base);
+    each_limit(r, MEASURE_MAX_NOTIONAL, l) against(r, rule, l, DEC_NONE, base);
 }
 
 /* The worse of long and short when everything that works is filled. */
@@ -189,7 +186,8 @@ static void position(struct run *r, const char *rule)
     dec extra = r->o->quantity;
     if (r->old)
         extra = extra > r->old->quantity ? extra - r->old->quantity : 0;
-    each_limit(r, MEASURE_POSITION, l) {
+    each_limit(r, MEASURE_POSITION, l)
+    {
         bool one_book = !strncmp(l->scope, "book:", 5);
         const struct held *h = held_find(r->t, one_book ? r->o->book : "", r->i->product);
         against(r, rule, l, worst(h, r->o, 0), worst(h, r->o, extra));
@@ -207,7 +205,8 @@ static void open_orders(struct run *r, const char *rule)
 static void duplicate(struct run *r, const char *rule)
 {
     uint64_t h = order_likeness(r->o);
-    if (!r->old && r->t->recent[h % RECENT].hash == h && r->c->now - r->t->recent[h % RECENT].time < DUPLICATE_WINDOW)
+    if (!r->old && r->t->recent[h % RECENT].hash == h &&
+        r->c->now - r->t->recent[h % RECENT].time < DUPLICATE_WINDOW)
         refuse(r, rule, "the same order was entered less than a second ago");
 }
 
@@ -239,8 +238,8 @@ uint8_t check_severity(const char *rule)
     return 0;
 }
 
-int checks_run(const struct trading *t, const struct command *c, const struct order *o, const struct order *old,
-               struct check *out, int room)
+int checks_run(const struct trading *t, const struct command *c, const struct order *o,
+               const struct order *old, struct check *out, int room)
 {
     struct run r = {.t = t, .c = c, .o = o, .old = old, .out = out, .room = room, .reference = DEC_NONE};
     r.i = table_find(&t->instruments, o->instrument);

@@ -8,7 +8,8 @@ void decide_day_roll(const struct trading *t, const struct command *c, struct ve
     const struct halt *old = trading_halt(t);
     date closing, next;
     decision_object(d, "halt", "firm");
-    if (!old || !date_parse(c->target, &closing) || closing != old->business_date || !date_parse(c->source, &next)) {
+    if (!old || !date_parse(c->target, &closing) || closing != old->business_date ||
+        !date_parse(c->source, &next)) {
         decision_refuse(d, 409, "%s is not the open business date", c->target);
         return;
     }
@@ -22,7 +23,8 @@ void decide_day_roll(const struct trading *t, const struct command *c, struct ve
         official.version = before ? before->version + 1 : 1;
         decision_put(d, RECORD_mark, &official);
     }
-    table_each(&t->orders, const struct order, o) {
+    table_each(&t->orders, const struct order, o)
+    {
         const struct instrument *i = table_find(&t->instruments, o->instrument);
         if (!order_working(o) || (o->time_in_force != TIF_DAY && i && i->last_trade > closing))
             continue;
@@ -35,7 +37,8 @@ void decide_day_roll(const struct trading *t, const struct command *c, struct ve
         snprintf(gone.reason, sizeof gone.reason, "expired at the close of %s", c->target);
         decision_put(d, RECORD_order, &gone);
     }
-    table_each(&t->instruments, const struct instrument, i) {
+    table_each(&t->instruments, const struct instrument, i)
+    {
         if (i->expired || i->kind != KIND_FUTURE || i->last_trade > closing)
             continue;
         struct instrument done = *i;

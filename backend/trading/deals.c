@@ -4,7 +4,8 @@
 #include "common/product.h"
 
 /* A leg's months are postings of its own, so that a quarter nets against its months. */
-static void post_leg(const struct deal *deal, const struct deal_leg *leg, int sign, const struct command *c, struct verdict *d)
+static void post_leg(const struct deal *deal, const struct deal_leg *leg, int sign, const struct command *c,
+                     struct verdict *d)
 {
     const struct product *p = product_named(leg->product);
     for (date m = leg->delivery_start; m < leg->delivery_end; m = date_month_start(m, 1)) {
@@ -39,7 +40,8 @@ static void post_leg(const struct deal *deal, const struct deal_leg *leg, int si
     }
 }
 
-static bool deal_problem(const struct trading *t, const struct deal_request *q, struct verdict *d, struct period *p)
+static bool deal_problem(const struct trading *t, const struct deal_request *q, struct verdict *d,
+                         struct period *p)
 {
     char why[121];
     const struct book *b = table_find(&t->books, q->book);
@@ -58,7 +60,8 @@ static bool deal_problem(const struct trading *t, const struct deal_request *q, 
         if (day != 1 || last_day != 1 || p->hour != TIME_NONE)
             decision_refuse(d, 422, "instrument: expected whole months (a month, quarter, season or year)");
         else if (amount == DEC_NONE || amount <= 0 || amount > DEC_INT(1000000))
-            decision_refuse(d, 422, "%s: expected more than 0 and at most 1,000,000", hours ? "rate" : "quantity");
+            decision_refuse(d, 422, "%s: expected more than 0 and at most 1,000,000",
+                            hours ? "rate" : "quantity");
         for (date at = p->start; !d->status && at < p->end; at = date_month_start(at, 1)) {
             struct instrument i;
             product_instrument(p->product, at, &i);
@@ -69,7 +72,8 @@ static bool deal_problem(const struct trading *t, const struct deal_request *q, 
     return d->status != 0;
 }
 
-static void make_leg(const struct deal *deal, const struct deal_request *q, const struct period *p, struct deal_leg *leg)
+static void make_leg(const struct deal *deal, const struct deal_request *q, const struct period *p,
+                     struct deal_leg *leg)
 {
     record_clear(RECORD(deal_leg), leg);
     snprintf(leg->id, sizeof leg->id, "%s/1", deal->id);
@@ -86,7 +90,8 @@ static void make_leg(const struct deal *deal, const struct deal_request *q, cons
     leg->settlement = q->settlement ? q->settlement : SETTLEMENT_PHYSICAL;
     snprintf(leg->unit, sizeof leg->unit, "%s", p->product->unit);
     leg->rate = p->product->lot == 0 ? q->rate : DEC_NONE;
-    leg->quantity = p->product->lot == 0 ? q->rate * product_hours(p->product, p->start, p->end) : q->quantity;
+    leg->quantity =
+        p->product->lot == 0 ? q->rate * product_hours(p->product, p->start, p->end) : q->quantity;
 }
 
 static void fill_deal(struct deal *deal, const struct deal_request *q, const struct command *c)
@@ -139,7 +144,8 @@ void decide_deal_change(const struct trading *t, const struct command *c, struct
         return;
     }
     if (c->version != old->version || old->state == DEAL_VOID) {
-        decision_refuse(d, old->state == DEAL_VOID ? 409 : 412, "the deal has changed: version is %lld", (long long)old->version);
+        decision_refuse(d, old->state == DEAL_VOID ? 409 : 412, "the deal has changed: version is %lld",
+                        (long long)old->version);
         return;
     }
     const struct deal_request *q = c->kind == COMMAND_DEAL_AMEND ? c->body : NULL;

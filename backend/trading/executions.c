@@ -68,7 +68,8 @@ static void move(struct order *o, const struct venue_execution *e)
         o->price = e->order_price;
     bool waiting = o->status == STATUS_PENDING_CANCEL || o->status == STATUS_PENDING_REPLACE;
     bool answered = e->order_quantity != DEC_NONE || !waiting || e->status == STATUS_CANCELLED ||
-                    e->status == STATUS_FILLED || e->status == STATUS_EXPIRED || e->status == STATUS_REJECTED || *e->reason;
+                    e->status == STATUS_FILLED || e->status == STATUS_EXPIRED ||
+                    e->status == STATUS_REJECTED || *e->reason;
     if (answered) {
         o->status = e->status;
         o->replace_quantity = o->replace_price = DEC_NONE;
@@ -93,7 +94,8 @@ void decide_execution(const struct trading *t, const struct command *c, struct v
         return;
     }
     if (e->sequence != last + 1) {
-        decision_refuse(d, 409, "report %lld came after %lld: ask again", (long long)e->sequence, (long long)last);
+        decision_refuse(d, 409, "report %lld came after %lld: ask again", (long long)e->sequence,
+                        (long long)last);
         d->unaudited = true;
         return;
     }

@@ -143,7 +143,8 @@ void decide_order_replace(const struct trading *t, const struct command *c, stru
         return;
     }
     if (old->status != STATUS_NEW && old->status != STATUS_PARTIALLY_FILLED) {
-        decision_refuse(d, 409, "the order is %s; a replace needs it to be working", field_enum_text(RECORD(order), "status", old->status));
+        decision_refuse(d, 409, "the order is %s; a replace needs it to be working",
+                        field_enum_text(RECORD(order), "status", old->status));
         return;
     }
     struct order o = *old;
@@ -187,15 +188,17 @@ void decide_order_cancel(const struct trading *t, const struct command *c, struc
         cancel_one(o, c, d, "cancelled by its owner");
 }
 
-int cancel_working(const struct trading *t, const struct command *c, struct verdict *d, const char *book, const char *reason)
+int cancel_working(const struct trading *t, const struct command *c, struct verdict *d, const char *book,
+                   const char *reason)
 {
     int n = 0;
-    table_each(&t->orders, const struct order, o)
-        if (order_working(o) && o->status != STATUS_PENDING_CANCEL && (!*book || !strcmp(book, o->book)) &&
-            actor_scope(&c->actor, o->book)) {
-            cancel_one(o, c, d, reason);
-            n++;
-        }
+    table_each(&t->orders, const struct order,
+               o) if (order_working(o) && o->status != STATUS_PENDING_CANCEL &&
+                      (!*book || !strcmp(book, o->book)) && actor_scope(&c->actor, o->book))
+    {
+        cancel_one(o, c, d, reason);
+        n++;
+    }
     return n;
 }
 

@@ -11,7 +11,7 @@ struct held {
 };
 struct trading {
     struct table instruments, orders, trades, deals, legs, marks, halts, sessions; /* owned */
-    struct table books, limits;                                                   /* followed */
+    struct table books, limits;                                                    /* followed */
     struct held **held;
     int held_count, held_room;
     struct map held_index;
@@ -30,8 +30,8 @@ const struct halt *trading_halt(const struct trading *t);
 
 /* One row per check; refused ones first in order of the table. Returns the count. `old` is the order
  * that this one replaces, or NULL. */
-int checks_run(const struct trading *t, const struct command *c, const struct order *o, const struct order *old,
-               struct check *out, int room);
+int checks_run(const struct trading *t, const struct command *c, const struct order *o,
+               const struct order *old, struct check *out, int room);
 /* Severity of the alert that a refusal by this rule becomes; 0 for none. */
 uint8_t check_severity(const char *rule);
 

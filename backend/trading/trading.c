@@ -3,8 +3,17 @@
 #include <stdio.h>
 #include "backend/trading/state.h"
 
-static const int owns[] = {RECORD_instrument, RECORD_order, RECORD_trade, RECORD_deal, RECORD_deal_leg, RECORD_posting,
-                           RECORD_mark, RECORD_halt, RECORD_venue_session, RECORD_notice, -1};
+static const int owns[] = {RECORD_instrument,
+                           RECORD_order,
+                           RECORD_trade,
+                           RECORD_deal,
+                           RECORD_deal_leg,
+                           RECORD_posting,
+                           RECORD_mark,
+                           RECORD_halt,
+                           RECORD_venue_session,
+                           RECORD_notice,
+                           -1};
 static const int mirrors[] = {RECORD_book, RECORD_limit, -1};
 
 static void *create(void)
@@ -28,15 +37,24 @@ static struct table *table(void *state, enum record_id record)
 {
     struct trading *t = state;
     switch ((int)record) {
-    case RECORD_instrument: return &t->instruments;
-    case RECORD_order: return &t->orders;
-    case RECORD_trade: return &t->trades;
-    case RECORD_deal: return &t->deals;
-    case RECORD_deal_leg: return &t->legs;
-    case RECORD_mark: return &t->marks;
-    case RECORD_halt: return &t->halts;
-    case RECORD_venue_session: return &t->sessions;
-    default: return NULL;
+    case RECORD_instrument:
+        return &t->instruments;
+    case RECORD_order:
+        return &t->orders;
+    case RECORD_trade:
+        return &t->trades;
+    case RECORD_deal:
+        return &t->deals;
+    case RECORD_deal_leg:
+        return &t->legs;
+    case RECORD_mark:
+        return &t->marks;
+    case RECORD_halt:
+        return &t->halts;
+    case RECORD_venue_session:
+        return &t->sessions;
+    default:
+        return NULL;
     }
 }
 
@@ -44,8 +62,8 @@ static void destroy(void *state)
 {
     struct trading *t = state;
     for (const int *r = owns; *r >= 0; r++)
-        if (table(t, (enum record_id)*r))
-            table_free(table(t, (enum record_id)*r));
+        if (table(t, (enum record_id) * r))
+            table_free(table(t, (enum record_id) * r));
     table_free(&t->books);
     table_free(&t->limits);
     for (int i = 0; i < t->held_count; i++)
@@ -57,8 +75,9 @@ static void destroy(void *state)
 
 bool order_working(const struct order *o)
 {
-    return o->status == STATUS_PENDING_NEW || o->status == STATUS_NEW || o->status == STATUS_PARTIALLY_FILLED ||
-           o->status == STATUS_PENDING_REPLACE || o->status == STATUS_PENDING_CANCEL || o->status == STATUS_SUSPENDED;
+    return o->status == STATUS_PENDING_NEW || o->status == STATUS_NEW ||
+           o->status == STATUS_PARTIALLY_FILLED || o->status == STATUS_PENDING_REPLACE ||
+           o->status == STATUS_PENDING_CANCEL || o->status == STATUS_SUSPENDED;
 }
 
 uint64_t order_likeness(const struct order *o)
@@ -157,8 +176,7 @@ static void apply_instrument(struct trading *t, const struct instrument *i)
     if (known)
         return;
     table_each(&t->orders, struct order, o) /* rows may be loaded in any order of records */
-        if (!strcmp(o->instrument, i->instrument))
-            hold_order(t, o, 1);
+        if (!strcmp(o->instrument, i->instrument)) hold_order(t, o, 1);
 }
 
 static void apply(void *state, enum record_id record, bool removed, const void *row)
@@ -180,7 +198,8 @@ static void apply(void *state, enum record_id record, bool removed, const void *
     else if (own)
         table_put(own, row);
     int64_t number;
-    if (record == RECORD_deal && sscanf(((const struct deal *)row)->id, "D-%ld", &number) == 1 && number > t->deal_number)
+    if (record == RECORD_deal && sscanf(((const struct deal *)row)->id, "D-%ld", &number) == 1 &&
+        number > t->deal_number)
         t->deal_number = number;
 }
 
@@ -195,27 +214,51 @@ static void decide(const void *state, const struct command *c, struct verdict *d
 {
     const struct trading *t = state;
     switch ((int)c->kind) {
-    case COMMAND_ORDER_NEW: decide_order_new(t, c, d); break;
-    case COMMAND_ORDER_REPLACE: decide_order_replace(t, c, d); break;
-    case COMMAND_ORDER_CANCEL: decide_order_cancel(t, c, d); break;
-    case COMMAND_ORDER_CANCEL_ALL: decide_cancel_all(t, c, d); break;
-    case COMMAND_HALT: decide_halt(t, c, d); break;
-    case COMMAND_DEAL_NEW: decide_deal_new(t, c, d); break;
+    case COMMAND_ORDER_NEW:
+        decide_order_new(t, c, d);
+        break;
+    case COMMAND_ORDER_REPLACE:
+        decide_order_replace(t, c, d);
+        break;
+    case COMMAND_ORDER_CANCEL:
+        decide_order_cancel(t, c, d);
+        break;
+    case COMMAND_ORDER_CANCEL_ALL:
+        decide_cancel_all(t, c, d);
+        break;
+    case COMMAND_HALT:
+        decide_halt(t, c, d);
+        break;
+    case COMMAND_DEAL_NEW:
+        decide_deal_new(t, c, d);
+        break;
     case COMMAND_DEAL_VOID:
-    case COMMAND_DEAL_AMEND: decide_deal_change(t, c, d); break;
-    case COMMAND_DAY_ROLL: decide_day_roll(t, c, d); break;
-    case COMMAND_EXECUTION: decide_execution(t, c, d); break;
-    case COMMAND_UNKNOWN_AT_VENUE: decide_unknown(t, c, d); break;
+    case COMMAND_DEAL_AMEND:
+        decide_deal_change(t, c, d);
+        break;
+    case COMMAND_DAY_ROLL:
+        decide_day_roll(t, c, d);
+        break;
+    case COMMAND_EXECUTION:
+        decide_execution(t, c, d);
+        break;
+    case COMMAND_UNKNOWN_AT_VENUE:
+        decide_unknown(t, c, d);
+        break;
     case COMMAND_LIST_INSTRUMENT:
         decision_put(d, RECORD_instrument, c->body);
         decision_object(d, "instrument", ((const struct instrument *)c->body)->instrument);
         break;
-    case COMMAND_IMPORT: import(c, d); break;
-    default: decision_refuse(d, 404, "trading does not know this command");
+    case COMMAND_IMPORT:
+        import(c, d);
+        break;
+    default:
+        decision_refuse(d, 404, "trading does not know this command");
     }
 }
 
-const struct service_ops trading_ops = {"trading", owns, mirrors, create, destroy, decide, apply, table, NULL};
+const struct service_ops trading_ops = {"trading", owns,  mirrors, create, destroy,
+                                        decide,    apply, table,   NULL};
 
 date trading_business_date(const void *state)
 {
@@ -238,7 +281,10 @@ int64_t trading_venue_sequence(const void *state)
 
 int trading_precheck(const void *state, const struct command *c, struct check out[CHECKS_MAX])
 {
+    const struct trading *t = state;
     struct order o;
-    order_from_request(state, c, &o);
-    return checks_run(state, c, &o, NULL, out, CHECKS_MAX);
+    order_from_request(t, c, &o);
+    const struct order *old =
+        table_get(&t->orders, &o.id, sizeof o.id); /* a replace names the order it changes */
+    return checks_run(t, c, &o, old && order_working(old) ? old : NULL, out, CHECKS_MAX);
 }

@@ -7,8 +7,8 @@
 extern const struct service_ops trading_ops;
 
 #define CHECKS_MAX 40
-/* Every check on an order, with use before and after, as `POST /v1/trading/precheck` answers. Returns
- * how many rows were written. */
+/* Every check on an order, with use before and after, as `POST /v1/trading/precheck` answers. With the id
+ * of a working order it checks a replace of that one. Returns how many rows were written. */
 int trading_precheck(const void *state, const struct command *c, struct check out[CHECKS_MAX]);
 /* Business date that is open; DATE_NONE before the first import. */
 date trading_business_date(const void *state);

@@ -32,7 +32,10 @@ void venue_link_recover(struct venue_link *link)
             continue;
         struct order copy = *o;
         if (!link->venue->ops->knows(link->venue, &o->id)) {
-            struct command c = {.kind = COMMAND_UNKNOWN_AT_VENUE, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN};
+            struct command c = {.kind = COMMAND_UNKNOWN_AT_VENUE,
+                                .actor = actor_system,
+                                .expires = TIME_NONE,
+                                .version = INT64_MIN};
             uuid_format(&o->id, c.target);
             node_command(link->node, &c, NULL, NULL);
         } else if (o->status == STATUS_PENDING_CANCEL)

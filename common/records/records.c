@@ -58,7 +58,8 @@ enum {
         typedef struct name row;                                                                             \
         static const struct field list[] = {
 #define F(kind, name, cap, flags, since, unit, title, help)                                                  \
-    {#name, FIELD_##kind, CAP_##kind(cap), VALUES_##kind(cap), flags, since, unit, title, help, offsetof(row, name)},
+    {#name, FIELD_##kind, CAP_##kind(cap),    VALUES_##kind(cap), flags, since, unit,                        \
+     title, help,         offsetof(row, name)},
 #define END(name)                                                                                            \
     }                                                                                                        \
     ;                                                                                                        \
@@ -132,9 +133,10 @@ const struct record *record_plural(const char *plural)
 }
 
 static const char *const short_forms[][2] = {
-    {"qty", "quantity"}, {"px", "price"},  {"tif", "time_in_force"}, {"instr", "instrument"},
-    {"avg", "average_price"}, {"filled", "filled_quantity"}, {"done", "filled_quantity"}, {"sev", "severity"},
-    {"chg", "change"}, {"vol", "volume"},
+    {"qty", "quantity"},         {"px", "price"},          {"tif", "time_in_force"},
+    {"instr", "instrument"},     {"avg", "average_price"}, {"filled", "filled_quantity"},
+    {"done", "filled_quantity"}, {"sev", "severity"},      {"chg", "change"},
+    {"vol", "volume"},
 };
 
 const struct field *record_field(const struct record *r, const char *name)
@@ -290,10 +292,14 @@ static bool set_number(const struct field *f, void *row, const char *text)
 
 bool field_set(const struct field *f, void *row, const char *text, char *why, size_t room)
 {
-    static const char *const expected[] = {"a UUID",    "text",
-                                           "one of",    "a decimal number with at most 6 decimals",
-                                           "an integer", "a UTC time such as 2026-11-24T10:00:00Z",
-                                           "a date such as 2026-11-24", "true or false"};
+    static const char *const expected[] = {"a UUID",
+                                           "text",
+                                           "one of",
+                                           "a decimal number with at most 6 decimals",
+                                           "an integer",
+                                           "a UTC time such as 2026-11-24T10:00:00Z",
+                                           "a date such as 2026-11-24",
+                                           "true or false"};
     bool ok = true;
     int value;
     switch (f->kind) {
@@ -366,7 +372,8 @@ static bool read_value(const struct field *f, const json_t *value, void *row, ch
     char text[32];
     if (json_is_string(value)) {
         if (f->kind == FIELD_BOOL || f->kind == FIELD_INT) {
-            snprintf(why, room, "%s: expected %s, not a string", f->name, f->kind == FIELD_INT ? "an integer" : "true or false");
+            snprintf(why, room, "%s: expected %s, not a string", f->name,
+                     f->kind == FIELD_INT ? "an integer" : "true or false");
             return false;
         }
         return field_set(f, row, json_string_value(value), why, room);
@@ -463,7 +470,8 @@ void record_csv(const struct record *r, const void *row, struct buf *out)
 
 void record_sql_create(const struct record *r, struct buf *out)
 {
-    static const char *const types[] = {"BLOB", "TEXT", "TEXT", "INTEGER", "INTEGER", "INTEGER", "INTEGER", "INTEGER"};
+    static const char *const types[] = {"BLOB",    "TEXT",    "TEXT",    "INTEGER",
+                                        "INTEGER", "INTEGER", "INTEGER", "INTEGER"};
     buf_printf(out, "CREATE TABLE IF NOT EXISTS \"%s\"(", r->name);
     for (int i = 0; i < r->field_count; i++)
         buf_printf(out, "%s\"%s\" %s%s", i ? "," : "", r->fields[i].name, types[r->fields[i].kind],

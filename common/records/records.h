@@ -13,8 +13,7 @@
 
 /* ---- enumerations: value 0 is "none" ---- */
 #define V(PREFIX, NAME, text) PREFIX##_##NAME,
-#define E(name)                                                                                              \
-    enum name { name##_none, ENUM_##name(V) name##_count };
+#define E(name)               enum name { name##_none, ENUM_##name(V) name##_count };
 #include "common/records/enums.def"
 ALL_ENUMS(E)
 #undef E
@@ -22,20 +21,20 @@ ALL_ENUMS(E)
 
 struct enumeration {
     const char *name;
-    int count; /* values, none included */
+    int count;                /* values, none included */
     const char *const *texts; /* texts[0] is "" */
 };
 
 /* ---- structs ---- */
-#define MEMBER_UUID(name, cap) struct uuid name;
-#define MEMBER_TEXT(name, cap) char name[(cap) + 1];
-#define MEMBER_ENUM(name, cap) uint8_t name;
-#define MEMBER_DEC(name, cap)  dec name;
-#define MEMBER_INT(name, cap)  int64_t name;
-#define MEMBER_TIME(name, cap) int64_t name;
-#define MEMBER_DATE(name, cap) date name;
-#define MEMBER_BOOL(name, cap) bool name;
-#define BEGIN(name, plural, flags, title, help) struct name {
+#define MEMBER_UUID(name, cap)                              struct uuid name;
+#define MEMBER_TEXT(name, cap)                              char name[(cap) + 1];
+#define MEMBER_ENUM(name, cap)                              uint8_t name;
+#define MEMBER_DEC(name, cap)                               dec name;
+#define MEMBER_INT(name, cap)                               int64_t name;
+#define MEMBER_TIME(name, cap)                              int64_t name;
+#define MEMBER_DATE(name, cap)                              date name;
+#define MEMBER_BOOL(name, cap)                              bool name;
+#define BEGIN(name, plural, flags, title, help)             struct name {
 #define F(kind, name, cap, flags, since, unit, title, help) MEMBER_##kind(name, cap)
 #define END(name)                                                                                            \
     }                                                                                                        \
@@ -46,22 +45,31 @@ struct enumeration {
 #undef END
 
 /* ---- descriptors ---- */
-enum field_kind { FIELD_UUID, FIELD_TEXT, FIELD_ENUM, FIELD_DEC, FIELD_INT, FIELD_TIME, FIELD_DATE, FIELD_BOOL };
+enum field_kind {
+    FIELD_UUID,
+    FIELD_TEXT,
+    FIELD_ENUM,
+    FIELD_DEC,
+    FIELD_INT,
+    FIELD_TIME,
+    FIELD_DATE,
+    FIELD_BOOL
+};
 enum field_flag {
     FIELD_KEY = 1,
-    FIELD_SCOPE = 2,    /* the book by which permissions filter */
-    FIELD_PARENT = 4,   /* the key of the record whose scope applies */
+    FIELD_SCOPE = 2,  /* the book by which permissions filter */
+    FIELD_PARENT = 4, /* the key of the record whose scope applies */
     FIELD_REQUIRED = 8,
     FIELD_RETIRED = 16, /* no longer written */
     FIELD_HIDDEN = 32,  /* stored, not shown by default */
     FIELD_VERSION = 64,
 };
 enum record_flag {
-    RECORD_PUBLIC = 1,    /* no scope: everybody who is signed in may read it */
-    RECORD_VERSIONED = 2, /* as_of answers for it */
-    RECORD_CONFLATED = 4, /* only the newest row matters */
-    RECORD_VALUED = 8,    /* carries columns that follow the market: conflated on streams */
-    RECORD_TRANSIENT = 16,/* a request or an answer, never stored */
+    RECORD_PUBLIC = 1,     /* no scope: everybody who is signed in may read it */
+    RECORD_VERSIONED = 2,  /* as_of answers for it */
+    RECORD_CONFLATED = 4,  /* only the newest row matters */
+    RECORD_VALUED = 8,     /* carries columns that follow the market: conflated on streams */
+    RECORD_TRANSIENT = 16, /* a request or an answer, never stored */
 };
 
 struct field {
@@ -98,7 +106,7 @@ enum record_id {
 };
 
 const struct record *record_of(enum record_id id);
-const struct record *record_named(const char *name);   /* NULL when unknown */
+const struct record *record_named(const char *name); /* NULL when unknown */
 const struct record *record_plural(const char *plural);
 /* The field by its name, or by a usual short form (qty, px, tif, instr, ...); NULL when unknown. */
 const struct field *record_field(const struct record *r, const char *name);
@@ -125,7 +133,8 @@ bool field_set(const struct field *f, void *row, const char *text, char *why, si
 void record_json(const struct record *r, const void *row, struct buf *out);
 /* Reads an object. `strict` refuses unknown fields and missing required ones (requests); a queue's
  * reader is not strict. Decimals come as strings or integers. False with one line in `why`. */
-bool record_read(const struct record *r, const json_t *object, void *row, bool strict, char *why, size_t room);
+bool record_read(const struct record *r, const json_t *object, void *row, bool strict, char *why,
+                 size_t room);
 bool record_parse(const struct record *r, const char *json, size_t n, void *row);
 void record_csv_head(const struct record *r, struct buf *out);
 void record_csv(const struct record *r, const void *row, struct buf *out); /* formulas defused with ' */

@@ -36,7 +36,8 @@ static void insert(struct match_book *b, int side, const struct resting *r, bool
         else
             low = mid + 1;
     }
-    memmove(&b->side[side][low + 1], &b->side[side][low], (size_t)(b->count[side] - low) * sizeof *b->side[side]);
+    memmove(&b->side[side][low + 1], &b->side[side][low],
+            (size_t)(b->count[side] - low) * sizeof *b->side[side]);
     b->side[side][low] = *r;
     b->count[side]++;
 }
@@ -54,7 +55,8 @@ void match_restore(struct match_book *b, int side, const struct resting *r)
 static void drop(struct match_book *b, int side, int at)
 {
     b->count[side]--;
-    memmove(&b->side[side][at], &b->side[side][at + 1], (size_t)(b->count[side] - at) * sizeof *b->side[side]);
+    memmove(&b->side[side][at], &b->side[side][at + 1],
+            (size_t)(b->count[side] - at) * sizeof *b->side[side]);
 }
 
 int match_take(struct match_book *b, int side, dec limit, dec *quantity, struct fill *fills, int room)

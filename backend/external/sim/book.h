@@ -5,8 +5,8 @@
 #include "common/uuid.h"
 
 struct resting {
-    struct uuid id;    /* none for the venue's own market maker */
-    int64_t number;    /* priority within a price */
+    struct uuid id; /* none for the venue's own market maker */
+    int64_t number; /* priority within a price */
     dec price, quantity;
     bool client;
 };

@@ -11,6 +11,7 @@ static const struct {
     {"trader", "Desk trader", ROLE_TRADER},
     {"risk", "Risk manager", ROLE_RISK},
     {"compliance", "Compliance officer", ROLE_COMPLIANCE},
+    {"operations", "Operations", ROLE_OPERATIONS},
 };
 static const char *const books[] = {"TTF-PROP", "DE-POWER", "NG-US", "OIL"};
 
@@ -19,14 +20,13 @@ static const struct {
     const char *book, *product;
     int nearby, lots, paid;
 } futures[] = {
-    {"TTF-PROP", "TTF", 1, 25, 99}, {"TTF-PROP", "TTF", 3, -10, 101}, {"TTF-PROP", "TTF", 5, 15, 100},
-    {"TTF-PROP", "EUA", 1, 4, 98},
-    {"DE-POWER", "DEB", 1, 10, 101}, {"DE-POWER", "DEB", 2, -8, 100}, {"DE-POWER", "DEP", 1, -5, 102},
-    {"DE-POWER", "DEB", 5, 12, 99},
-    {"NG-US", "NG", 1, -40, 102}, {"NG-US", "NG", 2, 18, 101}, {"NG-US", "NG", 4, -12, 99}, {"NG-US", "PJMB", 1, 6, 98},
-    {"NG-US", "PJMP", 2, -4, 101},
-    {"OIL", "CL", 1, 12, 99}, {"OIL", "CL", 6, -10, 101}, {"OIL", "BRN", 1, -8, 100}, {"OIL", "HO", 2, 5, 98},
-    {"OIL", "RB", 2, -3, 101}, {"OIL", "BRN", 7, 6, 99},
+    {"TTF-PROP", "TTF", 1, 25, 99},  {"TTF-PROP", "TTF", 3, -10, 101}, {"TTF-PROP", "TTF", 5, 15, 100},
+    {"TTF-PROP", "EUA", 1, 4, 98},   {"DE-POWER", "DEB", 1, 10, 101},  {"DE-POWER", "DEB", 2, -8, 100},
+    {"DE-POWER", "DEP", 1, -5, 102}, {"DE-POWER", "DEB", 5, 12, 99},   {"NG-US", "NG", 1, -40, 102},
+    {"NG-US", "NG", 2, 18, 101},     {"NG-US", "NG", 4, -12, 99},      {"NG-US", "PJMB", 1, 6, 98},
+    {"NG-US", "PJMP", 2, -4, 101},   {"OIL", "CL", 1, 12, 99},         {"OIL", "CL", 6, -10, 101},
+    {"OIL", "BRN", 1, -8, 100},      {"OIL", "HO", 2, 5, 98},          {"OIL", "RB", 2, -3, 101},
+    {"OIL", "BRN", 7, 6, 99},
 };
 static const struct {
     const char *book, *product, *counterparty, *location;
@@ -46,8 +46,13 @@ static const struct {
 static void import(struct node *n, const char *service, enum record_id record, const void *row)
 {
     const void *rows[] = {row};
-    struct command c = {.kind = COMMAND_IMPORT, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN,
-                        .record = record, .rows = rows, .row_count = 1};
+    struct command c = {.kind = COMMAND_IMPORT,
+                        .actor = actor_system,
+                        .expires = TIME_NONE,
+                        .version = INT64_MIN,
+                        .record = record,
+                        .rows = rows,
+                        .row_count = 1};
     snprintf(c.target, sizeof c.target, "%s", service);
     node_command(n, &c, NULL, NULL);
 }
@@ -114,7 +119,8 @@ static dec paid(struct source *s, const struct product *p, date month, date day,
 /* The nearby-th month after `day` that is listed: allowances have quarterly months alone. */
 static date month_of(const struct product *p, date day, int nearby)
 {
-    date month = date_month_start(product_front(p, day), p->expiry == EXPIRY_LAST_MONDAY ? nearby * 3 : nearby);
+    date month =
+        date_month_start(product_front(p, day), p->expiry == EXPIRY_LAST_MONDAY ? nearby * 3 : nearby);
     int y, m, d;
     date_split(month, &y, &m, &d);
     while (p->expiry == EXPIRY_LAST_MONDAY && m % 3) {
@@ -285,7 +291,8 @@ static void open_limits(struct node *n)
 }
 
 /* A limit order some ticks away from the market, entered like anybody's. */
-static void work_order(struct node *n, const char *book, const char *product, int nearby, uint8_t side, int lots, int ticks, int64_t part)
+static void work_order(struct node *n, const char *book, const char *product, int nearby, uint8_t side,
+                       int lots, int ticks, int64_t part)
 {
     struct order_request q;
     struct instrument i;

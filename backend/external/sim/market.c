@@ -18,10 +18,12 @@ double market_draw(struct market *m)
     return (double)(m->random >> 11) / 9007199254740992.0;
 }
 
-struct market *market_new(struct node *n, struct source *source, struct history *history, uint64_t seed, double ticks)
+struct market *market_new(struct node *n, struct source *source, struct history *history, uint64_t seed,
+                          double ticks)
 {
     struct market *m = mem_new(sizeof *m);
-    *m = (struct market){.base.ops = &venue_sim, .node = n, .source = source, .history = history, .ticks = ticks};
+    *m = (struct market){
+        .base.ops = &venue_sim, .node = n, .source = source, .history = history, .ticks = ticks};
     m->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     return m;
 }
@@ -76,7 +78,8 @@ static void list_one(struct market *m, const struct instrument *i, date today)
     l->listed = true;
     l->volume = 0;
     l->last = DEC_NONE;
-    l->settle = m->source->ops->settle(m->source, l->product, l->month, m->source->ops->previous(m->source, today));
+    l->settle =
+        m->source->ops->settle(m->source, l->product, l->month, m->source->ops->previous(m->source, today));
     l->nearby = 0;
     if (l->kind) {
         int y, mo, d, fy, fm;
@@ -93,7 +96,8 @@ static void plan(struct market *m)
     m->order_count = 0;
     for (int round = 0; round < 6; round++)
         for (int i = 0; i < m->count; i++)
-            if (m->listings[i]->listed && (round == 0 || m->listings[i]->nearby < 2 || (round == 3 && m->listings[i]->nearby < 6)))
+            if (m->listings[i]->listed &&
+                (round == 0 || m->listings[i]->nearby < 2 || (round == 3 && m->listings[i]->nearby < 6)))
                 m->order[m->order_count++] = i;
     if (m->turn >= m->order_count)
         m->turn = 0;
@@ -105,9 +109,7 @@ static void list_all(struct market *m)
     for (int i = 0; i < m->count; i++)
         m->listings[i]->listed = false;
     const struct table *t = node_table(m->node, RECORD_instrument);
-    table_each(t, const struct instrument, i)
-        if (!i->expired)
-            list_one(m, i, today);
+    table_each(t, const struct instrument, i) if (!i->expired) list_one(m, i, today);
     plan(m);
 }
 
@@ -134,7 +136,9 @@ static void ladder(struct market *m, struct listing *l, dec bid, dec ask)
     for (int k = 0; k < LADDER; k++)
         for (int side = 0; side < 2; side++) {
             dec price = side == 0 ? bid - k * l->tick : ask + k * l->tick;
-            struct resting r = {.number = ++m->number, .price = price, .quantity = DEC_INT(1 + (int)(market_draw(m) * 40) + k * 5)};
+            struct resting r = {.number = ++m->number,
+                                .price = price,
+                                .quantity = DEC_INT(1 + (int)(market_draw(m) * 40) + k * 5)};
             if (l->kind && !l->kind->negative && price <= 0)
                 continue;
             match_rest(&l->book, side, &r);
@@ -165,7 +169,9 @@ static void tell(struct market *m, struct listing *l, int64_t now)
     snprintf(q.product, sizeof q.product, "%s", l->product);
     match_best(&l->book, 0, &q.bid, &q.bid_quantity);
     match_best(&l->book, 1, &q.ask, &q.ask_quantity);
-    q.last = l->last != DEC_NONE ? l->last : q.bid != DEC_NONE && q.ask != DEC_NONE ? dec_round((q.bid + q.ask) / 2, l->tick) : DEC_NONE;
+    q.last = l->last != DEC_NONE                      ? l->last
+             : q.bid != DEC_NONE && q.ask != DEC_NONE ? dec_round((q.bid + q.ask) / 2, l->tick)
+                                                      : DEC_NONE;
     q.settle = l->settle;
     q.change = q.last != DEC_NONE && q.settle != DEC_NONE ? q.last - q.settle : DEC_NONE;
     q.volume = l->volume;
@@ -297,7 +303,11 @@ static void list_new(struct market *m, date today)
             bool quarterly = p->expiry == EXPIRY_LAST_MONDAY && mo % 3;
             if (quarterly || table_find(node_table(m->node, RECORD_instrument), i.instrument))
                 continue;
-            struct command c = {.kind = COMMAND_LIST_INSTRUMENT, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN, .body = &i};
+            struct command c = {.kind = COMMAND_LIST_INSTRUMENT,
+                                .actor = actor_system,
+                                .expires = TIME_NONE,
+                                .version = INT64_MIN,
+                                .body = &i};
             node_command(m->node, &c, NULL, NULL);
         }
     }
@@ -314,8 +324,13 @@ void market_roll(struct market *m, outcome_fn *done, void *arg)
         return;
     }
     int n = market_settlements(m, closing, &marks);
-    struct command c = {.kind = COMMAND_DAY_ROLL, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN,
-                        .rows = (const void *const *)marks, .row_count = n, .source = date_format(next, source)};
+    struct command c = {.kind = COMMAND_DAY_ROLL,
+                        .actor = actor_system,
+                        .expires = TIME_NONE,
+                        .version = INT64_MIN,
+                        .rows = (const void *const *)marks,
+                        .row_count = n,
+                        .source = date_format(next, source)};
     snprintf(c.target, sizeof c.target, "%s", date_format(closing, target));
     venue_close(m, closing);
     node_command(m->node, &c, done, arg);
@@ -332,7 +347,8 @@ void market_catch_up(struct market *m)
 {
     for (;;) {
         date today = open_date(m);
-        bool over = m->source->speed > 0 ? m->progress >= 1 && !node_busy(m->node) : node_now(m->node) >= business_close(today);
+        bool over = m->source->speed > 0 ? m->progress >= 1 && !node_busy(m->node)
+                                         : node_now(m->node) >= business_close(today);
         if (today == DATE_NONE || !over || m->paused)
             return;
         market_roll(m, NULL, NULL);

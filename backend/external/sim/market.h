@@ -10,7 +10,8 @@ extern const struct service_ops venue_sim_ops;
 
 struct market;
 /* `source` and `history` are borrowed; `ticks` is quotes a second. */
-struct market *market_new(struct node *n, struct source *source, struct history *history, uint64_t seed, double ticks);
+struct market *market_new(struct node *n, struct source *source, struct history *history, uint64_t seed,
+                          double ticks);
 void market_free(struct market *m);
 struct venue *market_venue(struct market *m);
 /* After recovery: lists what trades and rests what the venue had accepted. */

@@ -38,7 +38,8 @@ struct listing *market_listing(struct market *m, const char *name);
 /* Execution report of a fill or of a change of state, into the outcome. `quantity` 0: no fill. */
 void venue_report(struct market *m, struct outcome_facts *o, const struct venue_execution *e);
 /* Client orders that were makers in these fills. */
-void venue_makers(struct market *m, struct listing *l, int side, const struct fill *fills, int n, struct outcome_facts *o);
+void venue_makers(struct market *m, struct listing *l, int side, const struct fill *fills, int n,
+                  struct outcome_facts *o);
 void venue_commit(struct market *m, struct outcome_facts *o);
 /* Expires what may not stand after the close of `d`. */
 void venue_close(struct market *m, date d);

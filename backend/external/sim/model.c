@@ -77,7 +77,8 @@ static double shock(const struct sim *s, int c, enum factor f, int64_t index, ui
     enum group g = curves[c].group;
     double all = g == FX ? 0 : ENERGY_SHARE, shared = group_share[g] * (1 - all);
     uint64_t base = salt * 1000 + (uint64_t)f * 100;
-    return sqrt(all) * normal(s->seed, base, index) + sqrt(shared) * normal(s->seed, base + 10 + (uint64_t)g, index) +
+    return sqrt(all) * normal(s->seed, base, index) +
+           sqrt(shared) * normal(s->seed, base + 10 + (uint64_t)g, index) +
            sqrt(1 - all - shared) * normal(s->seed, base + 40 + (uint64_t)c, index);
 }
 
@@ -113,7 +114,8 @@ static double increment(const struct sim *s, int c, date month, date day)
 {
     const struct curve *k = &curves[c];
     return (k->sigma_short * exp(-k->kappa * tenor(month, day)) * shock(s, c, SHORT_FACTOR, day, 1) +
-            k->sigma_long * shock(s, c, LONG_FACTOR, day, 1)) / sqrt(YEAR);
+            k->sigma_long * shock(s, c, LONG_FACTOR, day, 1)) /
+           sqrt(YEAR);
 }
 
 static double close_log(const struct sim *s, int c, date month, date d)
@@ -185,8 +187,10 @@ static double level(struct source *base, const char *product, date month, date d
         memo[slot].step = increment(s, c, month, d);
     }
     const struct curve *k = &curves[c];
-    double noise = (k->sigma_short * exp(-k->kappa * tenor(month, d)) * bridge(s, c, SHORT_FACTOR, gone, now) +
-                    k->sigma_long * bridge(s, c, LONG_FACTOR, gone, now)) / sqrt(YEAR);
+    double noise =
+        (k->sigma_short * exp(-k->kappa * tenor(month, d)) * bridge(s, c, SHORT_FACTOR, gone, now) +
+         k->sigma_long * bridge(s, c, LONG_FACTOR, gone, now)) /
+        sqrt(YEAR);
     return exp(memo[slot].from + gone * memo[slot].step + noise);
 }
 
@@ -276,7 +280,8 @@ struct source *source_sim(uint64_t seed, date anchor)
     s->base.first = business_next(anchor);
     s->seed = seed;
     s->anchor = anchor;
-    snprintf(s->base.origin, sizeof s->base.origin, "curve of %s; NG, CL, BRN level: EIA spot %s; others illustrative",
-             date_format(anchor, when), curves[0].dated);
+    snprintf(s->base.origin, sizeof s->base.origin,
+             "curve of %s; NG, CL, BRN level: EIA spot %s; others illustrative", date_format(anchor, when),
+             curves[0].dated);
     return &s->base;
 }

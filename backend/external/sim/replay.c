@@ -46,7 +46,9 @@ static bool read_file(struct replay *r, const char *dir, const char *product, ch
     snprintf(path, sizeof path, "%s/%s-settle-nearby-wide.csv", dir, product);
     FILE *f = fopen(path, "r");
     if (!f) {
-        snprintf(why, room, "%s: cannot be opened; a replay folder holds %s-settle-nearby-wide.csv and its like", path, product);
+        snprintf(why, room,
+                 "%s: cannot be opened; a replay folder holds %s-settle-nearby-wide.csv and its like", path,
+                 product);
         return false;
     }
     int depth = 0, number = 1;
@@ -65,7 +67,9 @@ static bool read_file(struct replay *r, const char *dir, const char *product, ch
     }
     fclose(f);
     if (!ok)
-        snprintf(why, room, "%s:%d: expected date,%s01,... and then a date and settlements with at most six decimals", path, number, product);
+        snprintf(why, room,
+                 "%s:%d: expected date,%s01,... and then a date and settlements with at most six decimals",
+                 path, number, product);
     return ok;
 }
 
@@ -111,7 +115,8 @@ static double level(struct source *base, const char *product, date month, date d
 {
     (void)now;
     date before = previous(base, d);
-    dec from = before == DATE_NONE ? DEC_NONE : settle(base, product, month, before), to = settle(base, product, month, d);
+    dec from = before == DATE_NONE ? DEC_NONE : settle(base, product, month, before),
+        to = settle(base, product, month, d);
     if (from == DEC_NONE || to == DEC_NONE)
         return from == DEC_NONE && to == DEC_NONE ? NAN : dec_double(from == DEC_NONE ? to : from);
     return dec_double(from) + (dec_double(to) - dec_double(from)) * gone;
@@ -130,7 +135,8 @@ static void append(struct source *base, struct history *h, date d)
         const struct series *s = history_series(r->all, products[k]);
         int i = series_day(s, d);
         if (i >= 0 && s->dates[i] == d)
-            history_append(h, products[k], s->depth, d, s->front[i], s->prices + (size_t)i * (size_t)s->depth);
+            history_append(h, products[k], s->depth, d, s->front[i],
+                           s->prices + (size_t)i * (size_t)s->depth);
     }
     for (size_t k = 0; k < sizeof rates / sizeof *rates; k++)
         history_append(h, rates[k].name, 1, d, d, &rates[k].price);
@@ -149,7 +155,8 @@ static void close_replay(struct source *s)
     free(s);
 }
 
-static const struct source_ops ops = {"replay", next, previous, settle, level, depth, fill, append, close_replay};
+static const struct source_ops ops = {"replay", next, previous, settle,      level,
+                                      depth,    fill, append,   close_replay};
 
 struct source *source_replay(const char *dir, date from, double speed, char *why, size_t room)
 {
@@ -165,11 +172,13 @@ struct source *source_replay(const char *dir, date from, double speed, char *why
     const struct series *s = clock_series(r);
     int first = from == DATE_NONE ? WARMUP : series_day(s, from);
     if (first < 1 || first >= s->days) {
-        snprintf(why, room, "%s: expected a starting date inside the history and at least %d days", dir, WARMUP + 1);
+        snprintf(why, room, "%s: expected a starting date inside the history and at least %d days", dir,
+                 WARMUP + 1);
         close_replay(&r->base);
         return NULL;
     }
     r->base.first = s->dates[first];
-    snprintf(r->base.origin, sizeof r->base.origin, "recorded settlements of %d days; EURUSD and GBPUSD illustrative", s->days);
+    snprintf(r->base.origin, sizeof r->base.origin,
+             "recorded settlements of %d days; EURUSD and GBPUSD illustrative", s->days);
     return &r->base;
 }

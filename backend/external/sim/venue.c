@@ -35,7 +35,9 @@ static void destroy(void *state)
 static struct table *table(void *state, enum record_id record)
 {
     struct venue_state *s = state;
-    return record == RECORD_venue_order ? &s->orders : record == RECORD_venue_execution ? &s->executions : NULL;
+    return record == RECORD_venue_order       ? &s->orders
+           : record == RECORD_venue_execution ? &s->executions
+                                              : NULL;
 }
 
 static void apply(void *state, enum record_id record, bool removed, const void *row)
@@ -109,7 +111,11 @@ void venue_report(struct market *m, struct outcome_facts *o, const struct venue_
 void venue_commit(struct market *m, struct outcome_facts *o)
 {
     if (o->count) {
-        struct command c = {.kind = COMMAND_VENUE_OUTCOME, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN, .body = o};
+        struct command c = {.kind = COMMAND_VENUE_OUTCOME,
+                            .actor = actor_system,
+                            .expires = TIME_NONE,
+                            .version = INT64_MIN,
+                            .body = o};
         node_command(m->node, &c, NULL, NULL);
     }
     for (int i = 0; i < o->count; i++)
@@ -142,7 +148,8 @@ static void keep_row(struct outcome_facts *o, const struct venue_order *row, dec
     add(o, RECORD_venue_order, left == 0, &next);
 }
 
-void venue_makers(struct market *m, struct listing *l, int side, const struct fill *fills, int n, struct outcome_facts *o)
+void venue_makers(struct market *m, struct listing *l, int side, const struct fill *fills, int n,
+                  struct outcome_facts *o)
 {
     (void)side;
     for (int i = 0; i < n; i++) {
@@ -154,7 +161,8 @@ void venue_makers(struct market *m, struct listing *l, int side, const struct fi
             continue;
         dec left = row->remaining;
         for (int k = 0; k < o->count; k++) /* filled twice within one outcome */
-            if (o->facts[k].record == RECORD_venue_order && uuid_same(&((struct venue_order *)o->facts[k].row)->id, &r->id))
+            if (o->facts[k].record == RECORD_venue_order &&
+                uuid_same(&((struct venue_order *)o->facts[k].row)->id, &r->id))
                 left = ((struct venue_order *)o->facts[k].row)->remaining;
         left -= r->quantity;
         keep_row(o, row, left);
@@ -168,7 +176,8 @@ void venue_makers(struct market *m, struct listing *l, int side, const struct fi
 
 /* ---- what trading asks ---- */
 
-static void refuse(struct market *m, struct outcome_facts *o, const struct uuid *id, uint8_t status, const char *reason)
+static void refuse(struct market *m, struct outcome_facts *o, const struct uuid *id, uint8_t status,
+                   const char *reason)
 {
     struct venue_execution e = blank(id, status);
     snprintf(e.reason, sizeof e.reason, "%s", reason);
@@ -176,8 +185,8 @@ static void refuse(struct market *m, struct outcome_facts *o, const struct uuid 
 }
 
 /* Takes what it can; returns what is left. */
-static dec take(struct market *m, struct listing *l, int side, const struct uuid *id, int64_t number, dec price, dec quantity,
-                struct outcome_facts *o)
+static dec take(struct market *m, struct listing *l, int side, const struct uuid *id, int64_t number,
+                dec price, dec quantity, struct outcome_facts *o)
 {
     struct fill fills[FILLS];
     dec left = quantity;
@@ -197,9 +206,14 @@ static dec take(struct market *m, struct listing *l, int side, const struct uuid
     return left;
 }
 
-static void rest(struct market *m, struct listing *l, int side, const struct venue_order *row, struct outcome_facts *o)
+static void rest(struct market *m, struct listing *l, int side, const struct venue_order *row,
+                 struct outcome_facts *o)
 {
-    struct resting r = {.id = row->id, .number = row->number, .price = row->price, .quantity = row->remaining, .client = true};
+    struct resting r = {.id = row->id,
+                        .number = row->number,
+                        .price = row->price,
+                        .quantity = row->remaining,
+                        .client = true};
     (void)m;
     match_rest(&l->book, side, &r);
     add(o, RECORD_venue_order, false, row);
@@ -265,7 +279,8 @@ static void replace(struct venue *v, const struct order *q)
     int side = q->side == SIDE_BUY ? 0 : 1;
     struct venue_order next = *row;
     dec filled = q->quantity - row->remaining, left = q->replace_quantity - filled;
-    bool keeps = q->replace_price == old.price && left <= old.quantity; /* less at the same price keeps its place */
+    bool keeps =
+        q->replace_price == old.price && left <= old.quantity; /* less at the same price keeps its place */
     struct venue_execution e = blank(&q->id, filled > 0 ? STATUS_PARTIALLY_FILLED : STATUS_NEW);
     e.order_quantity = q->replace_quantity;
     e.order_price = q->replace_price;
@@ -282,7 +297,8 @@ static void replace(struct venue *v, const struct order *q)
     next.price = q->replace_price;
     next.remaining = keeps ? left : take(m, l, side, &q->id, row->number, q->replace_price, left, &o);
     if (keeps) {
-        struct resting r = {.id = q->id, .number = old.number, .price = old.price, .quantity = left, .client = true};
+        struct resting r = {
+            .id = q->id, .number = old.number, .price = old.price, .quantity = left, .client = true};
         match_restore(&l->book, side, &r);
         add(&o, RECORD_venue_order, false, &next);
     } else if (next.remaining)
@@ -294,14 +310,19 @@ static void replace(struct venue *v, const struct order *q)
 
 static void send(struct market *m, const struct venue_execution *e)
 {
-    struct command c = {.kind = COMMAND_EXECUTION, .actor = actor_system, .expires = TIME_NONE, .version = INT64_MIN, .body = e};
+    struct command c = {.kind = COMMAND_EXECUTION,
+                        .actor = actor_system,
+                        .expires = TIME_NONE,
+                        .version = INT64_MIN,
+                        .body = e};
     snprintf(c.actor.user, sizeof c.actor.user, "venue");
     node_command(m->node, &c, NULL, NULL);
 }
 
 static int by_sequence(const void *a, const void *b)
 {
-    const struct venue_execution *x = *(const struct venue_execution *const *)a, *y = *(const struct venue_execution *const *)b;
+    const struct venue_execution *x = *(const struct venue_execution *const *)a,
+                                 *y = *(const struct venue_execution *const *)b;
     return (x->sequence > y->sequence) - (x->sequence < y->sequence);
 }
 
@@ -311,9 +332,7 @@ static void resend(struct venue *v, int64_t sequence)
     struct venue_state *s = node_state(m->node, "sim");
     const struct venue_execution **list = mem_new((size_t)(s->executions.count + 1) * sizeof *list);
     int n = 0;
-    table_each(&s->executions, const struct venue_execution, e)
-        if (e->sequence > sequence)
-            list[n++] = e;
+    table_each(&s->executions, const struct venue_execution, e) if (e->sequence > sequence) list[n++] = e;
     qsort(list, (size_t)n, sizeof *list, by_sequence);
     for (int i = 0; i < n; i++)
         send(m, list[i]);
@@ -326,9 +345,7 @@ static bool knows(struct venue *v, const struct uuid *id)
     struct venue_state *s = node_state(m->node, "sim");
     if (known(m, id))
         return true;
-    table_each(&s->executions, const struct venue_execution, e)
-        if (uuid_same(&e->order, id))
-            return true;
+    table_each(&s->executions, const struct venue_execution, e) if (uuid_same(&e->order, id)) return true;
     return false;
 }
 
@@ -344,14 +361,14 @@ static void fact(void *arg, const struct store_fact *f)
 void venue_load(struct market *m)
 {
     struct venue_state *s = node_state(m->node, "sim");
-    table_each(&s->executions, const struct venue_execution, e)
-        if (e->sequence > m->report)
-            m->report = e->sequence;
+    table_each(&s->executions, const struct venue_execution, e) if (e->sequence > m->report) m->report =
+        e->sequence;
     if (trading_venue_sequence(node_state(m->node, "trading")) > m->report)
         m->report = trading_venue_sequence(node_state(m->node, "trading"));
     int n = 0;
     const struct venue_order **list = mem_new((size_t)(s->orders.count + 1) * sizeof *list);
-    table_each(&s->orders, const struct venue_order, o) {
+    table_each(&s->orders, const struct venue_order, o)
+    {
         list[n++] = o;
         if (o->number > m->number)
             m->number = o->number;
@@ -364,7 +381,11 @@ void venue_load(struct market *m)
         }
     for (int i = 0; i < n; i++) {
         struct listing *l = market_listing(m, list[i]->instrument);
-        struct resting r = {.id = list[i]->id, .number = list[i]->number, .price = list[i]->price, .quantity = list[i]->remaining, .client = true};
+        struct resting r = {.id = list[i]->id,
+                            .number = list[i]->number,
+                            .price = list[i]->price,
+                            .quantity = list[i]->remaining,
+                            .client = true};
         if (l)
             match_rest(&l->book, list[i]->side == SIDE_BUY ? 0 : 1, &r);
     }
@@ -376,7 +397,8 @@ void venue_close(struct market *m, date d)
 {
     struct venue_state *s = node_state(m->node, "sim");
     struct outcome_facts o = {0};
-    table_each(&s->orders, const struct venue_order, row) {
+    table_each(&s->orders, const struct venue_order, row)
+    {
         struct listing *l = market_listing(m, row->instrument);
         struct resting gone;
         bool last_day = l && l->kind && product_last_trade(l->kind, l->month) <= d;
@@ -385,7 +407,8 @@ void venue_close(struct market *m, date d)
         if (l)
             match_cancel(&l->book, &row->id, &gone);
         add(&o, RECORD_venue_order, true, row);
-        refuse(m, &o, &row->id, STATUS_EXPIRED, last_day ? "expired with the contract" : "expired at the close");
+        refuse(m, &o, &row->id, STATUS_EXPIRED,
+               last_day ? "expired with the contract" : "expired at the close");
     }
     venue_commit(m, &o);
 }
