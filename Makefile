@@ -75,10 +75,10 @@ run: deps
 	  echo "No terminal here. Open the desk in one with: $(abspath $(BUILD))/quanta-tui"; fi
 check: deps
 	@$(MAKE) -s -j2 tests
-	@sh tests/run.sh $(BUILD) $(SUITES)
+	@bash tests/run.sh $(BUILD) $(SUITES)
 soak: deps
 	@$(MAKE) -s -j2 tests
-	@QUANTA_SOAK=1 sh tests/run.sh $(BUILD) $(SUITES)
+	@QUANTA_SOAK=1 bash tests/run.sh $(BUILD) $(SUITES)
 bench: deps
 	@$(MAKE) -s -j2 all $(BUILD)/tests/bench/bench
 	@sh tests/bench/run.sh $(BUILD)

@@ -50,6 +50,9 @@ static bool observed(date d, int year, int month, int day, bool saturday)
 
 static bool nymex_holiday(date d, int y)
 {
+    if (y <= 2012 &&
+        d == nth_weekday(y, 11, 4, 4) + 1) /* the Friday after Thanksgiving counted as one until 2012 */
+        return true;
     return observed(d, y, 1, 1, false) || d == nth_weekday(y, 1, 1, 3) || d == nth_weekday(y, 2, 1, 3) ||
            d == date_easter(y) - 2 || d == last_weekday(y, 5, 1) ||
            (y >= 2022 && observed(d, y, 6, 19, true)) || observed(d, y, 7, 4, true) ||

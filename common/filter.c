@@ -227,8 +227,10 @@ struct filter *filter_new(const struct record *record, const char *text, char *w
 static bool compare(const struct node *n, const void *row)
 {
     bool missing = field_is_none(n->field, row);
-    if (n->none || missing)
-        return n->op == OP_EQ ? n->none && missing : n->op == OP_NE ? n->none != missing : false;
+    if (n->none)
+        return n->op == OP_EQ ? missing : n->op == OP_NE && !missing;
+    if (missing)
+        return false;
     int order;
     if (n->op == OP_HAS || n->field->kind == FIELD_TEXT || n->field->kind == FIELD_UUID) {
         char text[256];

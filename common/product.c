@@ -1,6 +1,7 @@
 #include "common/product.h"
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "common/tz.h"
 #include "common/text.h"
@@ -77,17 +78,17 @@ static date brent_expiry(date month)
 {
     if (month >=
         date_make(2016, 3, 1)) { /* last business day of the second month before, off year-end eves */
-        date d = calendar_add(CALENDAR_ICE, date_month_start(month, -1), -1);
+        date d = calendar_add(CALENDAR_UK, date_month_start(month, -1), -1);
         int y, m, day;
         date_split(d, &y, &m, &day);
-        date next = calendar_add(CALENDAR_ICE, d, 1);
+        date next = calendar_add(CALENDAR_UK, d, 1);
         bool before_new_year = m == 12 && next > date_make(y, 12, 31);
-        return before_new_year ? calendar_add(CALENDAR_ICE, d, -1) : d;
+        return before_new_year ? calendar_add(CALENDAR_UK, d, -1) : d;
     }
     date fifteenth = month - 15; /* contracts to February 2016 */
-    if (!calendar_business(CALENDAR_ICE, fifteenth))
-        fifteenth = calendar_add(CALENDAR_ICE, fifteenth, -1);
-    return calendar_add(CALENDAR_ICE, fifteenth, -1);
+    if (!calendar_business(CALENDAR_UK, fifteenth))
+        fifteenth = calendar_add(CALENDAR_UK, fifteenth, -1);
+    return calendar_add(CALENDAR_UK, fifteenth, -1);
 }
 
 date product_last_trade(const struct product *p, date month)
@@ -252,26 +253,34 @@ static bool day_or_hour(const char *s, struct period *p)
     return true;
 }
 
+/* A year of two or four digits and nothing behind it. */
+static bool read_year(const char *s, int *year)
+{
+    size_t n = strspn(s, "0123456789");
+    if ((n != 2 && n != 4) || s[n])
+        return false;
+    *year = atoi(s);
+    return true;
+}
+
 static bool named_period(const char *s, struct period *p)
 {
-    int n, y, used = 0;
     static const char letters[] = "FGHJKMNQUVXZ";
-    const char *letter = strchr(letters, *s);
-    if (letter && *s && (strlen(s) == 3 || strlen(s) == 5) && sscanf(s + 1, "%d%n", &y, &used) == 1 &&
-        !s[1 + used])
+    static const struct {
+        const char *name;
+        int month, months, years; /* years: from the name's year to that of the start */
+    } seasons[] = {{"SUM-", 4, 6, 0}, {"WIN-", 10, 6, 0}, {"GY-", 10, 12, -1}, {"CAL-", 1, 12, 0}};
+    const char *letter = *s ? strchr(letters, *s) : NULL;
+    int y, n = month_named(s);
+    if (letter && read_year(s + 1, &y))
         return months_of(p, y, (int)(letter - letters) + 1, 1);
-    if (sscanf(s, "Q%1d-%d%n", &n, &y, &used) == 2 && !s[used] && n >= 1 && n <= 4)
-        return months_of(p, y, 3 * n - 2, 3);
-    if (sscanf(s, "SUM-%d%n", &y, &used) == 1 && !s[used])
-        return months_of(p, y, 4, 6);
-    if (sscanf(s, "WIN-%d%n", &y, &used) == 1 && !s[used])
-        return months_of(p, y, 10, 6);
-    if (sscanf(s, "GY-%d%n", &y, &used) == 1 && !s[used])
-        return months_of(p, y - 1, 10, 12);
-    if (sscanf(s, "CAL-%d%n", &y, &used) == 1 && !s[used])
-        return months_of(p, y, 1, 12);
-    n = month_named(s);
-    if (n && (s[3] == '-' || s[3] == ' ') && sscanf(s + 4, "%d%n", &y, &used) == 1 && !s[4 + used])
+    if (*s == 'Q' && s[1] >= '1' && s[1] <= '4' && s[2] == '-' && read_year(s + 3, &y))
+        return months_of(p, y, 3 * (s[1] - '0') - 2, 3);
+    for (size_t i = 0; i < sizeof seasons / sizeof *seasons; i++)
+        if (!strncmp(s, seasons[i].name, strlen(seasons[i].name)) &&
+            read_year(s + strlen(seasons[i].name), &y))
+            return months_of(p, y + seasons[i].years, seasons[i].month, seasons[i].months);
+    if (n && (s[3] == '-' || s[3] == ' ') && read_year(s + 4, &y))
         return months_of(p, y, n, 1);
     return day_or_hour(s, p);
 }

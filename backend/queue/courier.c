@@ -11,7 +11,7 @@ struct lane {
 struct courier {
     struct lane lanes[LANES];
     uint64_t random; /* 0: deliver in order, at once */
-    int waiting, turn;
+    int waiting;
 };
 
 struct courier *courier_new(uint64_t seed)
@@ -71,18 +71,16 @@ bool courier_next(struct courier *c, bool drain, struct event *event)
 {
     if (!c->waiting || (c->random && !drain && draw(c) % 4 == 0))
         return false;
-    int start = c->random ? (int)(draw(c) % LANES) : c->turn;
-    for (int i = 0; i < LANES; i++) {
-        struct lane *l = &c->lanes[(start + i) % LANES];
-        if (l->head == l->count)
-            continue;
-        *event = l->events[l->head++];
-        c->waiting--;
-        if (c->random && !drain && draw(c) % 8 == 0)
-            push(c, event); /* delivered once more, later than its successors */
-        return true;
-    }
-    return false;
+    int full[LANES], n = 0;
+    for (int i = 0; i < LANES; i++)
+        if (c->lanes[i].head < c->lanes[i].count)
+            full[n++] = i;
+    struct lane *l = &c->lanes[full[c->random ? draw(c) % (uint64_t)n : 0]];
+    *event = l->events[l->head++];
+    c->waiting--;
+    if (c->random && !drain && draw(c) % 8 == 0)
+        push(c, event); /* delivered once more, later than its successors */
+    return true;
 }
 
 int courier_waiting(const struct courier *c)

@@ -152,7 +152,7 @@ static void apply_order(struct trading *t, const struct order *o)
     const struct order *old = table_get(&t->orders, &o->id, sizeof o->id);
     if (old)
         hold_order(t, old, -1);
-    else {
+    else if (o->status != STATUS_REJECTED) { /* one that was refused may be tried again at once */
         uint64_t h = order_likeness(o);
         t->recent[h % RECENT].hash = h;
         t->recent[h % RECENT].time = o->created;

@@ -30,10 +30,19 @@ static const struct curve curves[] = {
 };
 #define CURVES ((int)(sizeof curves / sizeof *curves))
 
+/* close_log of the newest date by curve and month, so that a quote costs no walk through the years. */
+#define MEMO 1024
+struct memo {
+    bool known;
+    int curve;
+    date month, day;
+    double from, step;
+};
 struct sim {
     struct source base;
     uint64_t seed;
     date anchor;
+    struct memo memo[MEMO];
 };
 
 date business_next(date d)
@@ -162,36 +171,22 @@ static double bridge(const struct sim *s, int c, enum factor f, double gone, int
     return sum * sqrt(4 * gone * (1 - gone));
 }
 
-/* close_log of the newest dates by curve and month, so that a quote costs no walk through the years. */
-#define MEMO 1024
-static struct {
-    const struct sim *owner;
-    int curve;
-    date month, day;
-    double from, step;
-} memo[MEMO];
-
 static double level(struct source *base, const char *product, date month, date d, double gone, int64_t now)
 {
     struct sim *s = (struct sim *)base;
     int c = curve_index(product);
     if (c < 0)
         return NAN;
-    size_t slot = (size_t)(mix((uint64_t)month * 64 + (uint64_t)c) % MEMO);
-    if (memo[slot].owner != s || memo[slot].curve != c || memo[slot].month != month || memo[slot].day != d) {
-        memo[slot].owner = s;
-        memo[slot].curve = c;
-        memo[slot].month = month;
-        memo[slot].day = d;
-        memo[slot].from = close_log(s, c, month, business_previous(d));
-        memo[slot].step = increment(s, c, month, d);
-    }
+    struct memo *m = &s->memo[mix((uint64_t)month * 64 + (uint64_t)c) % MEMO];
+    if (!m->known || m->curve != c || m->month != month || m->day != d)
+        *m = (struct memo){
+            true, c, month, d, close_log(s, c, month, business_previous(d)), increment(s, c, month, d)};
     const struct curve *k = &curves[c];
     double noise =
         (k->sigma_short * exp(-k->kappa * tenor(month, d)) * bridge(s, c, SHORT_FACTOR, gone, now) +
          k->sigma_long * bridge(s, c, LONG_FACTOR, gone, now)) /
         sqrt(YEAR);
-    return exp(memo[slot].from + gone * memo[slot].step + noise);
+    return exp(m->from + gone * m->step + noise);
 }
 
 static date next(struct source *s, date d)
