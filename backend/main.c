@@ -338,6 +338,13 @@ static bool prepare(void)
                  config_get(app.config, "services"));
         return false;
     }
+    const char *listen = config_get(app.config, "listen"), *colon = strrchr(listen, ':');
+    int port, used = 0;
+    if (!colon || sscanf(colon + 1, "%5d%n", &port, &used) != 1 || colon[1 + used] || port < 0 ||
+        port > 65535) {
+        snprintf(why, sizeof why, "listen '%s': expected HOST:PORT", listen);
+        return false;
+    }
     if (!tier("cache") || !tier("stream") || !tier("queue"))
         return false;
     snprintf(app.dir, sizeof app.dir, "%s", dir);

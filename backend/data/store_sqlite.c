@@ -10,6 +10,7 @@
 
 #define RESERVE_BYTES (4 << 20)
 #define SCHEMA        "1"
+#define BROKEN        "; move it away or restore a copy, nothing in it was changed"
 
 struct sqlite_store {
     struct store base;
@@ -352,9 +353,15 @@ static bool free_reserve(struct store *base)
     return *s->reserve && unlink(s->reserve) == 0;
 }
 
+/* What was wrong, and with a database that is broken what to do. */
 static const char *error(struct store *base)
 {
-    return self(base)->error;
+    struct sqlite_store *s = self(base);
+    int code = sqlite3_errcode(s->db);
+    size_t n = strlen(s->error);
+    if ((code == SQLITE_CORRUPT || code == SQLITE_NOTADB) && !strstr(s->error, BROKEN))
+        snprintf(s->error + n, sizeof s->error - n, " (%s)%s", sqlite3_db_filename(s->db, "main"), BROKEN);
+    return s->error;
 }
 
 static void close_store(struct store *base)
@@ -462,7 +469,7 @@ static void option(const char *query, const char *name, char *out, size_t room)
 
 static struct store *open_sqlite(const char *address, bool reader, char *why, size_t room)
 {
-    char path[400], vfs[32] = "", synchronous[8] = "FULL", pragma[200];
+    char path[400], vfs[32] = "", synchronous[8] = "FULL", pragma[260];
     if (strncmp(address, "sqlite:", 7) != 0) {
         snprintf(why, room, "store '%s': expected sqlite:PATH", address);
         return NULL;
@@ -477,14 +484,19 @@ static struct store *open_sqlite(const char *address, bool reader, char *why, si
     bool ok = sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, *vfs ? vfs : NULL) == SQLITE_OK;
     if (!ok)
         snprintf(s->error, sizeof s->error, "%s", s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    /* EXTRA while the mode changes: the unlinked rollback journal must not come back after a loss of power.
+     */
     snprintf(pragma, sizeof pragma,
-             "PRAGMA busy_timeout=5000;PRAGMA journal_mode=WAL;PRAGMA synchronous=%s;PRAGMA "
+             "PRAGMA busy_timeout=5000;PRAGMA synchronous=EXTRA;PRAGMA journal_mode=WAL;PRAGMA "
+             "synchronous=%s;PRAGMA "
              "wal_autocheckpoint=2000;PRAGMA cache_size=-8000;PRAGMA foreign_keys=OFF",
              synchronous);
     if (ok && !reader)
         ok = run(s, pragma) && create_schema(s) && prepare_all(s) && read_audit_head(s);
     if (!ok) {
-        snprintf(why, room, "%s: %s", path, s->error);
+        bool broken =
+            s->db && (sqlite3_errcode(s->db) == SQLITE_CORRUPT || sqlite3_errcode(s->db) == SQLITE_NOTADB);
+        snprintf(why, room, "%s: %s%s", path, s->error, broken ? BROKEN : "");
         close_store(&s->base);
         return NULL;
     }

@@ -68,7 +68,7 @@ static void realised_comes_from_closed_quantity_at_average_cost(void **state)
     static const struct {
         const char *quantity, *price, *left, *cost, *realised;
     } steps[] = {
-        {"10", "40", "10", "400", "0"},      {"10", "42", "20", "820", "0"},    {"-5", "45", "15", "615", "20"},
+        {"10", "40", "10", "400", "0"},      {"10", "42", "20", "820", "0"}, {"-5", "45", "15", "615", "20"},
         {"-25", "39", "-10", "-390", "-10"}, {"10", "38.5", "0", "0", "-5"},
     };
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -146,7 +146,8 @@ static void a_deal_in_a_month_nobody_lists_or_part_of_a_month_is_refused(void **
         assert_non_null(strstr(r.last.problem, bad[i].why));
     }
     snprintf(q.instrument, sizeof q.instrument, "TTF-Q1-27");
-    assert_int_equal(rig_command(&r, "risk", &c), 0); /* permission is the gateway's; scope is the service's */
+    assert_int_equal(rig_command(&r, "risk", &c),
+                     0); /* permission is the gateway's; scope is the service's */
     q.rate = D("-1");
     assert_int_equal(rig_command(&r, "trader", &c), 422);
 }
@@ -159,15 +160,13 @@ static void exposures_are_the_sums_of_postings_by_month(void **state)
         dec sum = 0;
         struct store *s = node_store(r.node);
         (void)s;
-        table_each(node_table(r.node, RECORD_position), const struct position, p)
-            if (!strcmp(p->book, e->book) && !strcmp(p->product, e->product) && p->delivery_start == e->month &&
-                p->settlement == e->settlement)
-                sum += p->quantity;
+        table_each(node_table(r.node, RECORD_position), const struct position,
+                   p) if (!strcmp(p->book, e->book) && !strcmp(p->product, e->product) &&
+                          p->delivery_start == e->month && p->settlement == e->settlement) sum += p->quantity;
         dec others = 0; /* the same month under another location */
-        table_each(node_table(r.node, RECORD_exposure), const struct exposure, x)
-            if (!strcmp(x->book, e->book) && !strcmp(x->product, e->product) && x->month == e->month &&
-                x->settlement == e->settlement)
-                others += x->quantity;
+        table_each(node_table(r.node, RECORD_exposure), const struct exposure,
+                   x) if (!strcmp(x->book, e->book) && !strcmp(x->product, e->product) &&
+                          x->month == e->month && x->settlement == e->settlement) others += x->quantity;
         assert_int_equal(others, sum);
     }
 }
@@ -285,11 +284,16 @@ static void var_takes_its_parameters_and_names_what_it_cannot_do(void **state)
     assert_true(b.var.var < a.var.var);
     static const struct {
         const char *field, *value, *why;
-    } bad[] = {{"confidence", "1", "confidence"}, {"window", "501", "window"}, {"method", "magic", "method"}, {"book", "NOPE", "book"}, {"horizon_days", "3", "horizon_days"}};
+    } bad[] = {{"confidence", "1", "confidence"},
+               {"window", "501", "window"},
+               {"method", "magic", "method"},
+               {"book", "NOPE", "book"},
+               {"horizon_days", "3", "horizon_days"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char why[100];
         record_clear(RECORD(var_request), &q);
-        assert_true(field_set(record_field(RECORD(var_request), bad[i].field), &q, bad[i].value, why, sizeof why));
+        assert_true(
+            field_set(record_field(RECORD(var_request), bad[i].field), &q, bad[i].value, why, sizeof why));
         a = (struct answer){0};
         risk_var(r.node, &q, var_done, &a);
         pool_poll(r.pool);

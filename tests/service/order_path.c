@@ -33,13 +33,13 @@ static void a_marketable_order_is_filled_and_moves_position_and_exposure(void **
     assert_int_equal(rig_position(&r, "NG-US", ng)->quantity, (before / DEC_ONE + 2) * D("10000"));
     int trades = 0;
     dec sum = 0;
-    table_each(node_table(r.node, RECORD_trade), const struct trade, t)
-        if (uuid_same(&t->order, &o->id)) {
-            trades++;
-            sum += t->quantity;
-            assert_true(t->price <= o->price);
-            assert_true(t->aggressor);
-        }
+    table_each(node_table(r.node, RECORD_trade), const struct trade, t) if (uuid_same(&t->order, &o->id))
+    {
+        trades++;
+        sum += t->quantity;
+        assert_true(t->price <= o->price);
+        assert_true(t->aggressor);
+    }
     assert_true(trades >= 1);
     assert_int_equal(sum, D("2"));
 }
@@ -102,11 +102,11 @@ static void an_order_of_the_maximum_quantity_passes_and_one_lot_more_is_refused(
     (void)state;
     const char *i = rig_contract(&r, "EUA", 1);
     char name[25];
-    table_each(node_table(r.node, RECORD_instrument), const struct instrument, k)
-        if (!strcmp(k->product, "HO"))
-            snprintf(name, sizeof name, "%s", k->instrument);
+    table_each(node_table(r.node, RECORD_instrument), const struct instrument,
+               k) if (!strcmp(k->product, "HO")) snprintf(name, sizeof name, "%s", k->instrument);
     (void)i;
-    refused(rig_order(&r, "trader", "OIL", SIDE_BUY, "51", name, rig_price(&r, name, -50)), "max-quantity", D("50"), D("51"));
+    refused(rig_order(&r, "trader", "OIL", SIDE_BUY, "51", name, rig_price(&r, name, -50)), "max-quantity",
+            D("50"), D("51"));
     int status = rig_order(&r, "trader", "OIL", SIDE_BUY, "50", name, rig_price(&r, name, -50));
     assert_true(status == 0 || strcmp(r.last.rule, "max-quantity") != 0);
 }
@@ -164,9 +164,11 @@ static void a_price_off_the_tick_a_bad_book_and_an_unknown_contract_are_refused(
 static void a_price_at_or_below_zero_needs_a_product_that_has_them(void **state)
 {
     (void)state;
-    assert_int_equal(rig_order(&r, "trader", "TTF-PROP", SIDE_BUY, "1", rig_contract(&r, "TTF", 1), "-0.005"), 422);
+    assert_int_equal(rig_order(&r, "trader", "TTF-PROP", SIDE_BUY, "1", rig_contract(&r, "TTF", 1), "-0.005"),
+                     422);
     assert_string_equal(r.last.rule, "price-sign");
-    assert_int_equal(rig_order(&r, "trader", "DE-POWER", SIDE_BUY, "1", rig_contract(&r, "DEB", 1), "-0.01"), 422);
+    assert_int_equal(rig_order(&r, "trader", "DE-POWER", SIDE_BUY, "1", rig_contract(&r, "DEB", 1), "-0.01"),
+                     422);
     assert_string_equal(r.last.rule, "price-collar"); /* allowed to be negative, too far away */
 }
 
@@ -184,9 +186,8 @@ static void the_same_order_twice_within_a_second_is_refused(void **state)
 
 static const struct limit *limit_of(const char *scope, uint8_t measure)
 {
-    table_each(node_table(r.node, RECORD_limit), const struct limit, l)
-        if (l->measure == measure && !strcmp(l->scope, scope))
-            return l;
+    table_each(node_table(r.node, RECORD_limit), const struct limit,
+               l) if (l->measure == measure && !strcmp(l->scope, scope)) return l;
     fail_msg("no limit %s", scope);
     return NULL;
 }
@@ -211,7 +212,8 @@ static void working_orders_count_towards_the_position_limit(void **state)
     refused(status, "position", most, most + DEC_ONE);
     if (most > used) {
         dec_format(most - used, lots);
-        assert_int_equal(rig_order(&r, "trader", "DE-POWER", SIDE_BUY, lots, deb, rig_price(&r, deb, -90)), 0);
+        assert_int_equal(rig_order(&r, "trader", "DE-POWER", SIDE_BUY, lots, deb, rig_price(&r, deb, -90)),
+                         0);
     }
     /* The other way is no risk. */
     assert_int_equal(rig_order(&r, "trader", "DE-POWER", SIDE_SELL, "3", deb, rig_price(&r, deb, 200)), 0);
@@ -235,7 +237,8 @@ static void a_notional_that_overflows_is_refused_by_name(void **state)
     struct command c = {.kind = COMMAND_ORDER_NEW, .body = &q, .cache = r.cache, .now = node_now(r.node)};
     int n = trading_precheck(node_state(r.node, "trading"), &c, checks);
     for (int i = 0; i < n; i++)
-        named |= checks[i].refused && !strcmp(checks[i].rule, "max-notional") && strstr(checks[i].detail, "overflow");
+        named |= checks[i].refused && !strcmp(checks[i].rule, "max-notional") &&
+                 strstr(checks[i].detail, "overflow");
     assert_true(named);
 }
 
@@ -247,9 +250,8 @@ static void a_refusal_becomes_an_alert_that_only_another_person_closes(void **st
     assert_int_equal(rig_order(&r, "trader", "OIL", SIDE_BUY, "77", ho, rig_price(&r, ho, -3)), 422);
     struct alert found;
     found.number = 0;
-    table_each(node_table(r.node, RECORD_alert), const struct alert, a)
-        if (a->value == D("77"))
-            memcpy(&found, a, sizeof found);
+    table_each(node_table(r.node, RECORD_alert), const struct alert, a) if (a->value == D("77"))
+        memcpy(&found, a, sizeof found);
     assert_true(found.number > 0);
     assert_int_equal(found.severity, SEVERITY_HIGH);
     assert_int_equal(found.state, ALERT_OPEN);
@@ -294,7 +296,8 @@ static void a_limit_changes_only_when_a_second_person_approves(void **state)
     assert_int_equal(rig_command(&r, "compliance", &decide), 409);
     /* Trading follows: 60 lots pass this check now, 61 do not. */
     const char *rb = rig_contract(&r, "RB", 3);
-    refused(rig_order(&r, "trader", "OIL", SIDE_BUY, "61", rb, rig_price(&r, rb, -3)), "max-quantity", D("60"), D("61"));
+    refused(rig_order(&r, "trader", "OIL", SIDE_BUY, "61", rb, rig_price(&r, rb, -3)), "max-quantity",
+            D("60"), D("61"));
 }
 
 static void a_halt_refuses_orders_cancels_working_ones_and_can_be_lifted(void **state)
@@ -308,8 +311,8 @@ static void a_halt_refuses_orders_cancels_working_ones_and_can_be_lifted(void **
     assert_int_equal(rig_command(&r, "risk", &c), 0);
     rig_run(&r, 1);
     int working = 0;
-    table_each(node_table(r.node, RECORD_order), const struct order, o)
-        working += o->status == STATUS_NEW || o->status == STATUS_PARTIALLY_FILLED || o->status == STATUS_PENDING_CANCEL;
+    table_each(node_table(r.node, RECORD_order), const struct order, o) working +=
+        o->status == STATUS_NEW || o->status == STATUS_PARTIALLY_FILLED || o->status == STATUS_PENDING_CANCEL;
     assert_int_equal(working, 0);
     const char *ng = rig_contract(&r, "NG", 1);
     assert_int_equal(rig_order(&r, "trader", "NG-US", SIDE_BUY, "1", ng, rig_price(&r, ng, -7)), 422);

@@ -18,16 +18,19 @@ static void a_day(struct rig *r, uint64_t seed, int steps)
         char lots[DEC_TEXT], id[UUID_TEXT];
         snprintf(lots, sizeof lots, "%d", 1 + (int)(draw(&seed) % 3));
         int ticks = (int)(draw(&seed) % 40) - 20;
-        if (rig_order(r, "trader", books[k], side, lots, name, rig_price(r, name, ticks)) == 0 && open_count < 64)
+        if (rig_order(r, "trader", books[k], side, lots, name, rig_price(r, name, ticks)) == 0 &&
+            open_count < 64)
             open[open_count++] = r->order.id;
         if (open_count && draw(&seed) % 3 == 0) {
             struct command c = {.kind = COMMAND_ORDER_CANCEL};
-            snprintf(c.target, sizeof c.target, "%s", uuid_format(&open[draw(&seed) % (uint64_t)open_count], id));
+            snprintf(c.target, sizeof c.target, "%s",
+                     uuid_format(&open[draw(&seed) % (uint64_t)open_count], id));
             rig_command(r, "trader", &c);
         }
         rig_run(r, 0.25 * (double)(1 + draw(&seed) % 4));
     }
-    rig_order(r, "trader", "OIL", SIDE_BUY, "900", rig_contract(r, "CL", 1), rig_price(r, rig_contract(r, "CL", 1), 0));
+    rig_order(r, "trader", "OIL", SIDE_BUY, "900", rig_contract(r, "CL", 1),
+              rig_price(r, rig_contract(r, "CL", 1), 0));
     struct deal_request q;
     record_clear(RECORD(deal_request), &q);
     snprintf(q.book, sizeof q.book, "NG-US");

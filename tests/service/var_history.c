@@ -1,5 +1,6 @@
 /* VaR over the real histories of NG, CL, BRN, HO and RB against an independent computation: its own reader,
- * its own delivery months from the published table of last trading dates where that is right, its own sums. */
+ * its own delivery months from the published table of last trading dates where that is right, its own sums.
+ */
 #include <math.h>
 #include "backend/external/sim/source.h"
 #include "backend/risk/var.h"
@@ -37,7 +38,8 @@ static void read_expiries(void)
     FILE *f = fopen(path, "r");
     assert_non_null(f);
     while (fgets(line, sizeof line, f)) {
-        if (sscanf(line, "%31[^,],%*[^,],%15[^,],%*[^,],%*[^,],%*[^,],%d,%d", table, last, &year, &month) != 4)
+        if (sscanf(line, "%31[^,],%*[^,],%15[^,],%*[^,],%*[^,],%*[^,],%d,%d", table, last, &year, &month) !=
+            4)
             continue;
         for (int k = 0; k < 5; k++) {
             if (strcmp(table, names[k]) != 0 || expiry_count[k] == 500)
@@ -115,7 +117,8 @@ struct holding {
     double quantity;
 };
 /* A book with something in every product. */
-static const struct holding book[] = {{0, 0, -400000}, {0, 5, 180000}, {1, 0, 12000}, {1, 11, -10000}, {2, 1, -8000}, {3, 2, 210000}, {4, 3, -126000}, {1, 3, 7000}};
+static const struct holding book[] = {{0, 0, -400000}, {0, 5, 180000}, {1, 0, 12000},   {1, 11, -10000},
+                                      {2, 1, -8000},   {3, 2, 210000}, {4, 3, -126000}, {1, 3, 7000}};
 #define HOLDINGS ((int)(sizeof book / sizeof *book))
 
 /* Price of the month that is nearby n on day i1, on day i1 and on i0; the nearby before it where that was
@@ -124,7 +127,8 @@ static bool pair(int k, int i0, int i1, int n, double *p0, double *p1)
 {
     for (; n >= 0; n--) {
         int shift = months_between(mine[k].month[i0], mine[k].month[i1]) + n;
-        if (shift >= 0 && shift < mine[k].depth && !isnan(mine[k].price[i0][shift]) && !isnan(mine[k].price[i1][n])) {
+        if (shift >= 0 && shift < mine[k].depth && !isnan(mine[k].price[i0][shift]) &&
+            !isnan(mine[k].price[i1][n])) {
             *p0 = mine[k].price[i0][shift];
             *p1 = mine[k].price[i1][n];
             return true;
@@ -139,7 +143,8 @@ static int descending_loss(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void independent(const char *when, double rate, double *var, double *es, int *scenarios, char worst[11])
+static void independent(const char *when, double rate, double *var, double *es, int *scenarios,
+                        char worst[11])
 {
     static char common[DAYS][11];
     int n = 0;
@@ -159,12 +164,14 @@ static void independent(const char *when, double rate, double *var, double *es, 
         bool absolute = price <= 0;
         for (int i = 1; i < count; i++) {
             double p0, p1;
-            if (pair(k, day_of(k, common[first + i - 1]), day_of(k, common[first + i]), book[h].nearby, &p0, &p1))
+            if (pair(k, day_of(k, common[first + i - 1]), day_of(k, common[first + i]), book[h].nearby, &p0,
+                     &p1))
                 absolute = absolute || p0 <= 0 || p1 <= 0;
         }
         for (int i = 1; i < count; i++) {
             double p0, p1;
-            if (pair(k, day_of(k, common[first + i - 1]), day_of(k, common[first + i]), book[h].nearby, &p0, &p1))
+            if (pair(k, day_of(k, common[first + i - 1]), day_of(k, common[first + i]), book[h].nearby, &p0,
+                     &p1))
                 pnl[i - 1] += book[h].quantity * (absolute ? p1 - p0 : price * p1 / p0 - price) / rate;
         }
     }
@@ -210,21 +217,32 @@ static void var_of_three_dates_equals_an_independent_computation(void **state)
             const struct series *x = history_series(h, products[book[k].product]);
             int day = series_day(x, as_of);
             date month = date_month_start(x->front[day], book[k].nearby);
-            p[k] = (struct var_position){.month = month, .per_price = book[k].quantity, .price = dec_double(series_price(x, day, month)), .relative = true, .currency = "USD"};
+            p[k] = (struct var_position){.month = month,
+                                         .per_price = book[k].quantity,
+                                         .price = dec_double(series_price(x, day, month)),
+                                         .relative = true,
+                                         .currency = "USD"};
             snprintf(p[k].product, sizeof p[k].product, "%s", products[book[k].product]);
         }
-        struct var_request_data q = {.positions = p, .count = HOLDINGS, .eurusd = 1.16, .gbpusd = 1.34, .confidence = D("0.99"), .window = 500, .as_of = as_of};
+        struct var_request_data q = {.positions = p,
+                                     .count = HOLDINGS,
+                                     .eurusd = 1.16,
+                                     .gbpusd = 1.34,
+                                     .confidence = D("0.99"),
+                                     .window = 500,
+                                     .as_of = as_of};
         struct var_result r;
         var_compute(h, &q, &r);
         independent(dates[i], 1.16, &var, &es, &scenarios, worst);
-        print_message("%s: VaR %.2f and %.2f, ES %.2f and %.2f, worst %s%s%s\n", dates[i], r.var, var, r.expected_shortfall, es, worst,
-                      *r.forced ? ", absolute: " : "", r.forced);
+        print_message("%s: VaR %.2f and %.2f, ES %.2f and %.2f, worst %s%s%s\n", dates[i], r.var, var,
+                      r.expected_shortfall, es, worst, *r.forced ? ", absolute: " : "", r.forced);
         assert_true(r.computed);
         assert_int_equal(r.scenarios, scenarios);
         assert_true(fabs(r.var - var) < 0.01);
         assert_true(fabs(r.expected_shortfall - es) < 0.01);
         assert_string_equal(date_format(r.worst_date, ours), worst);
-        assert_true((strstr(r.forced, "CL") != NULL) == (i == 1)); /* April 2020 forces absolute changes, and says so */
+        assert_true((strstr(r.forced, "CL") != NULL) ==
+                    (i == 1)); /* April 2020 forces absolute changes, and says so */
     }
     history_free(h);
     s->ops->close(s);
@@ -243,7 +261,13 @@ static void var_is_minus_the_entry_at_floor_n_one_minus_c(void **state)
         history_append(h, "EUA", 1, d, d, &price);
     }
     struct var_position p = {.product = "EUA", .per_price = 1, .price = 50, .currency = "EUR"};
-    struct var_request_data q = {.positions = &p, .count = 1, .eurusd = 1, .gbpusd = 1, .confidence = D("0.99"), .window = 100, .as_of = DATE_NONE};
+    struct var_request_data q = {.positions = &p,
+                                 .count = 1,
+                                 .eurusd = 1,
+                                 .gbpusd = 1,
+                                 .confidence = D("0.99"),
+                                 .window = 100,
+                                 .as_of = DATE_NONE};
     struct var_result r;
     var_compute(h, &q, &r);
     assert_int_equal(r.scenarios, 100);
@@ -278,8 +302,15 @@ static void foreign_money_moves_with_its_rate(void **state)
         history_append(h, "EURUSD", 1, d, d, &usd);
         history_append(h, "GBPUSD", 1, d, d, &gbp);
     }
-    struct var_position p = {.product = "EUA", .per_price = 1000, .price = 70, .currency = "USD", .unrealised = 110};
-    struct var_request_data q = {.positions = &p, .count = 1, .eurusd = 1.1, .gbpusd = 1.3, .confidence = D("0.99"), .window = 40, .as_of = DATE_NONE};
+    struct var_position p = {
+        .product = "EUA", .per_price = 1000, .price = 70, .currency = "USD", .unrealised = 110};
+    struct var_request_data q = {.positions = &p,
+                                 .count = 1,
+                                 .eurusd = 1.1,
+                                 .gbpusd = 1.3,
+                                 .confidence = D("0.99"),
+                                 .window = 40,
+                                 .as_of = DATE_NONE};
     struct var_result r;
     var_compute(h, &q, &r);
     /* 110 USD are 100 EUR; at 1.21 they are 90.909. */

@@ -25,7 +25,8 @@ static void open_desk(struct rig *r, const struct rig_config *c, bool born)
 {
     char why[200] = "";
     date anchor = date_make(2026, 11, 20);
-    r->source = c->replay ? source_replay(c->replay, date_make(2020, 4, 1), 1, why, sizeof why) : source_sim(7, anchor);
+    r->source = c->replay ? source_replay(c->replay, date_make(2020, 4, 1), 1, why, sizeof why)
+                          : source_sim(7, anchor);
     if (!r->source)
         fail_msg("%s", why);
     r->history = history_new();
@@ -128,8 +129,8 @@ int rig_command(struct rig *r, const char *user, struct command *c)
     return r->last.status;
 }
 
-int rig_order(struct rig *r, const char *user, const char *book, uint8_t side, const char *lots, const char *instrument,
-              const char *price)
+int rig_order(struct rig *r, const char *user, const char *book, uint8_t side, const char *lots,
+              const char *instrument, const char *price)
 {
     struct order_request q;
     static int64_t count;

@@ -21,10 +21,10 @@ struct rig {
     struct order order;  /* the last answer when it was an order */
 };
 struct rig_config {
-    const char *store;   /* path of the database; NULL: a new one */
-    uint64_t faults;     /* seed of the stream's and queue's delays; 0: none */
-    const char *replay;  /* folder; NULL: simulated */
-    bool closed;         /* only the node and its services: no desk, no recovery */
+    const char *store;  /* path of the database; NULL: a new one */
+    uint64_t faults;    /* seed of the stream's and queue's delays; 0: none */
+    const char *replay; /* folder; NULL: simulated */
+    bool closed;        /* only the node and its services: no desk, no recovery */
 };
 /* Monday 2026-11-23 14:00 UTC; the desk opens on it. */
 void rig_open(struct rig *r, const struct rig_config *config);
@@ -34,8 +34,8 @@ void rig_run(struct rig *r, double seconds);
 /* A command of `user` (a role by the same name), carried out to its end. Returns 0 or the status. */
 int rig_command(struct rig *r, const char *user, struct command *c);
 /* An order at a price ("" for a market order); its id is in r->order. */
-int rig_order(struct rig *r, const char *user, const char *book, uint8_t side, const char *lots, const char *instrument,
-              const char *price);
+int rig_order(struct rig *r, const char *user, const char *book, uint8_t side, const char *lots,
+              const char *instrument, const char *price);
 const struct order *rig_find(struct rig *r, const struct uuid *id);
 /* Newest mid of an instrument moved by `ticks`, on the tick, as text. */
 const char *rig_price(struct rig *r, const char *instrument, int ticks);

@@ -22,7 +22,8 @@ static void dates_and_times_round_trip(void **state)
     assert_int_equal(day("2000-03-01") - day("2000-02-28"), 2);
     assert_int_equal(day("1900-03-01") - day("1900-02-28"), 1);
     assert_int_equal(date_weekday(day("2026-11-23")), 1);
-    static const char *const bad[] = {"2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "26-01-01", "2026-01-32", ""};
+    static const char *const bad[] = {
+        "2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "26-01-01", "2026-01-32", ""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         date d;
         assert_false(date_parse(bad[i], &d));
@@ -42,7 +43,8 @@ static void dates_and_times_round_trip(void **state)
 static void easter_falls_where_it_fell(void **state)
 {
     (void)state;
-    static const char *const easters[] = {"2000-04-23", "2008-03-23", "2011-04-24", "2019-04-21", "2024-03-31", "2026-04-05", "2038-04-25"};
+    static const char *const easters[] = {"2000-04-23", "2008-03-23", "2011-04-24", "2019-04-21",
+                                          "2024-03-31", "2026-04-05", "2038-04-25"};
     for (size_t i = 0; i < sizeof easters / sizeof *easters; i++)
         assert_int_equal(date_easter(atoi(easters[i])), day(easters[i]));
 }
@@ -50,11 +52,13 @@ static void easter_falls_where_it_fell(void **state)
 static void power_days_have_23_24_and_25_hours(void **state)
 {
     (void)state;
-    const struct product *base = product_named("DEB"), *gas = product_named("TTF"), *peak = product_named("DEP"), *pjm = product_named("PJMB");
+    const struct product *base = product_named("DEB"), *gas = product_named("TTF"),
+                         *peak = product_named("DEP"), *pjm = product_named("PJMB");
     static const struct {
         const char *from;
         int base;
-    } days[] = {{"2026-03-29", 23}, {"2026-10-25", 25}, {"2026-11-24", 24}, {"2040-03-25", 23}, {"2040-10-28", 25}};
+    } days[] = {
+        {"2026-03-29", 23}, {"2026-10-25", 25}, {"2026-11-24", 24}, {"2040-03-25", 23}, {"2040-10-28", 25}};
     for (size_t i = 0; i < 5; i++)
         assert_int_equal(product_hours(base, day(days[i].from), day(days[i].from) + 1), days[i].base);
     /* The gas day of the 28th, from 06:00, is the short one. */
@@ -103,10 +107,12 @@ static void holidays_are_known(void **state)
         const char *day;
         bool open;
     } list[] = {
-        {CALENDAR_NYMEX, "2026-11-26", false}, {CALENDAR_NYMEX, "2026-11-27", true},  {CALENDAR_NYMEX, "2021-06-18", true},
-        {CALENDAR_NYMEX, "2026-06-19", false}, {CALENDAR_UK, "2026-12-28", false},    {CALENDAR_UK, "2022-06-02", false},
-        {CALENDAR_UK, "2022-05-30", true},     {CALENDAR_TARGET, "2026-05-01", false}, {CALENDAR_TARGET, "2026-12-26", false},
-        {CALENDAR_NERC, "2027-07-05", false},  {CALENDAR_ICE, "2026-04-03", false},    {CALENDAR_ICE, "2026-04-06", true},
+        {CALENDAR_NYMEX, "2026-11-26", false},  {CALENDAR_NYMEX, "2026-11-27", true},
+        {CALENDAR_NYMEX, "2021-06-18", true},   {CALENDAR_NYMEX, "2026-06-19", false},
+        {CALENDAR_UK, "2026-12-28", false},     {CALENDAR_UK, "2022-06-02", false},
+        {CALENDAR_UK, "2022-05-30", true},      {CALENDAR_TARGET, "2026-05-01", false},
+        {CALENDAR_TARGET, "2026-12-26", false}, {CALENDAR_NERC, "2027-07-05", false},
+        {CALENDAR_ICE, "2026-04-03", false},    {CALENDAR_ICE, "2026-04-06", true},
         {CALENDAR_UK, "2026-11-28", false},
     };
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
@@ -124,7 +130,8 @@ static void last_trading_dates_agree_with_the_published_table(void **state)
     NEED_DATA();
     static const struct {
         const char *table, *product;
-    } pairs[] = {{"cmewti", "CL"}, {"cmeng", "NG"}, {"cmeulsd", "HO"}, {"cmerbob", "RB"}, {"icebrent", "BRN"}};
+    } pairs[] = {
+        {"cmewti", "CL"}, {"cmeng", "NG"}, {"cmeulsd", "HO"}, {"cmerbob", "RB"}, {"icebrent", "BRN"}};
     char path[300], line[300];
     int compared = 0, different = 0;
     snprintf(path, sizeof path, "%s/reference/futures-expiry-table.csv", shared_data());
@@ -133,7 +140,9 @@ static void last_trading_dates_agree_with_the_published_table(void **state)
     while (fgets(line, sizeof line, f)) {
         char table[32], last[16];
         int year, month;
-        if (sscanf(line, "%31[^,],%*[^,],%15[^,],%*[^,],%*[^,],%*[^,],%d,%d", table, last, &year, &month) != 4 || year < 2007 || year > 2025)
+        if (sscanf(line, "%31[^,],%*[^,],%15[^,],%*[^,],%*[^,],%*[^,],%d,%d", table, last, &year, &month) !=
+                4 ||
+            year < 2007 || year > 2025)
             continue;
         for (size_t i = 0; i < 5; i++)
             if (!strcmp(table, pairs[i].table)) {
@@ -148,7 +157,8 @@ static void last_trading_dates_agree_with_the_published_table(void **state)
                 if (ours != d) {
                     char a[TIME_TEXT];
                     different++;
-                    print_message("%s %d-%02d: table %s, ours %s\n", pairs[i].product, year, month, last, date_format(ours, a));
+                    print_message("%s %d-%02d: table %s, ours %s\n", pairs[i].product, year, month, last,
+                                  date_format(ours, a));
                 }
             }
     }
@@ -162,10 +172,20 @@ static void usual_spellings_resolve_to_one_name(void **state)
 {
     (void)state;
     static const char *const pairs[][2] = {
-        {"NGF27", "NGF27"}, {"ngf27", "NGF27"}, {"NG Jan-27", "NGF27"}, {"NGF2027", "NGF27"}, {"TTF-Q1-27", "TTF-Q1-27"},
-        {"ttf-win-26", "TTF-WIN-26"}, {"TTF-SUM-27", "TTF-SUM-27"}, {"TTF-GY-27", "TTF-GY-27"}, {"DEB-CAL-27", "DEB-CAL-27"},
-        {"DEB-D-20261124", "DEB-D-20261124"}, {"DEB-H-20261124T17Z", "DEB-H-20261124T17Z"}, {"TTF-DA", "TTF-D-20261125"},
-        {"TTF-M+1", "TTFZ26"}, {"PJMBF27", "PJMBF27"},
+        {"NGF27", "NGF27"},
+        {"ngf27", "NGF27"},
+        {"NG Jan-27", "NGF27"},
+        {"NGF2027", "NGF27"},
+        {"TTF-Q1-27", "TTF-Q1-27"},
+        {"ttf-win-26", "TTF-WIN-26"},
+        {"TTF-SUM-27", "TTF-SUM-27"},
+        {"TTF-GY-27", "TTF-GY-27"},
+        {"DEB-CAL-27", "DEB-CAL-27"},
+        {"DEB-D-20261124", "DEB-D-20261124"},
+        {"DEB-H-20261124T17Z", "DEB-H-20261124T17Z"},
+        {"TTF-DA", "TTF-D-20261125"},
+        {"TTF-M+1", "TTFZ26"},
+        {"PJMBF27", "PJMBF27"},
     };
     struct period p;
     char why[160], name[25];
@@ -181,7 +201,9 @@ static void usual_spellings_resolve_to_one_name(void **state)
     assert_true(period_parse("TTF-BOM", day("2026-11-24"), &p, why, sizeof why));
     assert_int_equal(p.start, day("2026-11-25"));
     assert_int_equal(p.end, day("2026-12-01"));
-    static const char *const bad[] = {"", "NG", "XXF27", "NGA27", "TTF-Q5-27", "DEB-D-20260230", "NGF27x", "TTF-H-20261124T24Z", "\x1b[31m"};
+    static const char *const bad[] = {
+        "",        "NG", "XXF27", "NGA27", "TTF-Q5-27", "DEB-D-20260230", "NGF27x", "TTF-H-20261124T24Z",
+        "\x1b[31m"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(period_parse(bad[i], day("2026-11-24"), &p, why, sizeof why));
         assert_non_null(strstr(why, "expected a product and a period"));

@@ -5,7 +5,8 @@
 static void text_goes_in_and_out_unchanged(void **state)
 {
     (void)state;
-    static const char *const same[] = {"0", "1", "-1", "0.000001", "-0.000001", "74.1", "9223372036854.775807", "-9223372036854.775807"};
+    static const char *const same[] = {
+        "0", "1", "-1", "0.000001", "-0.000001", "74.1", "9223372036854.775807", "-9223372036854.775807"};
     char text[DEC_TEXT];
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         dec_format(D(same[i]), text);
@@ -20,7 +21,23 @@ static void text_goes_in_and_out_unchanged(void **state)
 static void what_is_no_decimal_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "-", "+", ".", "1.", ".5", "1.0000001", "1e3", "0x10", " 1", "1 ", "1,000", "--1", "9223372036854.775808", "99999999999999999999999999", "nan", "1.2.3"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "+",
+                                      ".",
+                                      "1.",
+                                      ".5",
+                                      "1.0000001",
+                                      "1e3",
+                                      "0x10",
+                                      " 1",
+                                      "1 ",
+                                      "1,000",
+                                      "--1",
+                                      "9223372036854.775808",
+                                      "99999999999999999999999999",
+                                      "nan",
+                                      "1.2.3"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         dec out = 7;
         assert_false(dec_parse(bad[i], &out));
@@ -105,7 +122,8 @@ static void random_sums_agree_with_wide_arithmetic(void **state)
     (void)state;
     uint64_t seed = test_seed(1);
     for (int i = 0; i < 100000; i++) {
-        dec a = (dec)(draw(&seed) % 2000000000000) - 1000000000000, b = (dec)(draw(&seed) % 2000000) - 1000000, out;
+        dec a = (dec)(draw(&seed) % 2000000000000) - 1000000000000,
+            b = (dec)(draw(&seed) % 2000000) - 1000000, out;
         __int128 exact = (__int128)a * b, q = exact / DEC_ONE, rest = exact % DEC_ONE;
         if (rest * 2 >= DEC_ONE)
             q++;
@@ -120,7 +138,8 @@ static void ids_are_versioned_ordered_and_derived(void **state)
 {
     (void)state;
     char text[UUID_TEXT];
-    struct uuid a = uuid_v7(1000 * SECOND), b = uuid_v7(1001 * SECOND), c, d = uuid_v8(1, 77, 2), e = uuid_v8(1, 77, 2);
+    struct uuid a = uuid_v7(1000 * SECOND), b = uuid_v7(1001 * SECOND), c, d = uuid_v8(1, 77, 2),
+                e = uuid_v8(1, 77, 2);
     assert_true(memcmp(&a, &b, 16) < 0);
     uuid_format(&a, text);
     assert_int_equal(text[14], '7');
@@ -136,10 +155,14 @@ static void ids_are_versioned_ordered_and_derived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_goes_in_and_out_unchanged),         cmocka_unit_test(what_is_no_decimal_is_refused),
-        cmocka_unit_test(rounding_is_half_away_from_zero_once),   cmocka_unit_test(overflow_is_told_and_leaves_the_result_alone),
-        cmocka_unit_test(none_stays_none),                        cmocka_unit_test(figures_are_grouped_and_padded),
-        cmocka_unit_test(random_sums_agree_with_wide_arithmetic), cmocka_unit_test(ids_are_versioned_ordered_and_derived),
+        cmocka_unit_test(text_goes_in_and_out_unchanged),
+        cmocka_unit_test(what_is_no_decimal_is_refused),
+        cmocka_unit_test(rounding_is_half_away_from_zero_once),
+        cmocka_unit_test(overflow_is_told_and_leaves_the_result_alone),
+        cmocka_unit_test(none_stays_none),
+        cmocka_unit_test(figures_are_grouped_and_padded),
+        cmocka_unit_test(random_sums_agree_with_wide_arithmetic),
+        cmocka_unit_test(ids_are_versioned_ordered_and_derived),
     };
     return cmocka_run_group_tests_name("decimals and ids", tests, NULL, NULL);
 }

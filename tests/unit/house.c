@@ -11,8 +11,21 @@ static bool starts(const char *text, const char *with)
 }
 
 /* The room of a path: the longest name in the plan that it begins with. */
-static const char *const rooms[] = {"common", "client", "tui", "backend/gateway", "backend/trading", "backend/risk", "backend/portfolio",
-                                    "backend/compliance", "backend/data", "backend/queue", "backend/external", "backend/platform", "backend", "tests", NULL};
+static const char *const rooms[] = {"common",
+                                    "client",
+                                    "tui",
+                                    "backend/gateway",
+                                    "backend/trading",
+                                    "backend/risk",
+                                    "backend/portfolio",
+                                    "backend/compliance",
+                                    "backend/data",
+                                    "backend/queue",
+                                    "backend/external",
+                                    "backend/platform",
+                                    "backend",
+                                    "tests",
+                                    NULL};
 static int room_of(const char *path)
 {
     for (int i = 0; rooms[i]; i++)
@@ -24,14 +37,17 @@ static int room_of(const char *path)
 /* tui -> client -> common; main -> gateway, external -> services -> data, queue, platform -> common. */
 static bool allowed(const char *from, const char *to)
 {
-    static const char *const services[] = {"backend/trading", "backend/risk", "backend/portfolio", "backend/compliance"};
+    static const char *const services[] = {"backend/trading", "backend/risk", "backend/portfolio",
+                                           "backend/compliance"};
     bool from_service = false, to_service = false;
     for (int i = 0; i < 4; i++) {
         from_service |= !strcmp(from, services[i]);
         to_service |= !strcmp(to, services[i]);
     }
-    bool to_floor = !strcmp(to, "backend/data") || !strcmp(to, "backend/queue") || !strcmp(to, "backend/platform");
-    bool from_floor = !strcmp(from, "backend/data") || !strcmp(from, "backend/queue") || !strcmp(from, "backend/platform");
+    bool to_floor =
+        !strcmp(to, "backend/data") || !strcmp(to, "backend/queue") || !strcmp(to, "backend/platform");
+    bool from_floor =
+        !strcmp(from, "backend/data") || !strcmp(from, "backend/queue") || !strcmp(from, "backend/platform");
     if (!strcmp(from, to) || !strcmp(to, "common") || !strcmp(from, "tests"))
         return strcmp(from, "tests") != 0 ? strcmp(to, "common") == 0 || !strcmp(from, to) : true;
     if (!strcmp(from, "tui"))

@@ -7,7 +7,11 @@
 
 static struct resting order(int number, const char *price, const char *quantity)
 {
-    return (struct resting){.id = uuid_v8(1, number, 0), .number = number, .price = D(price), .quantity = D(quantity), .client = true};
+    return (struct resting){.id = uuid_v8(1, number, 0),
+                            .number = number,
+                            .price = D(price),
+                            .quantity = D(quantity),
+                            .client = true};
 }
 
 static void best_price_first_then_oldest_first(void **state)
@@ -15,7 +19,8 @@ static void best_price_first_then_oldest_first(void **state)
     (void)state;
     struct match_book b = {0};
     struct fill f[8];
-    const struct resting list[] = {order(1, "10.1", "5"), order(2, "10.0", "5"), order(3, "10.0", "3"), order(4, "10.2", "1")};
+    const struct resting list[] = {order(1, "10.1", "5"), order(2, "10.0", "5"), order(3, "10.0", "3"),
+                                   order(4, "10.2", "1")};
     for (int i = 0; i < 4; i++)
         match_rest(&b, 1, &list[i]);
     dec left = D("7");
@@ -103,7 +108,8 @@ static void the_courier_delays_doubles_and_reorders_across_sources_by_seed(void 
     int doubles = 0, held = 0, swaps = 0, previous = -1;
     for (int i = 1; i <= 100; i++)
         for (int s = 0; s < 2; s++)
-            courier_send(c, &(struct event){.destination = 0, .source = s, .seq = i, .record = RECORD_halt, .row = &row});
+            courier_send(c, &(struct event){
+                                .destination = 0, .source = s, .seq = i, .record = RECORD_halt, .row = &row});
     for (int turn = 0; turn < 2000 && courier_waiting(c); turn++) {
         struct event e;
         if (!courier_next(c, false, &e)) {

@@ -18,12 +18,14 @@ static void fill(const struct record *r, void *row, uint64_t *seed)
             uuid_format(&(struct uuid){.b = {1, 2, 3, (uint8_t)n}}, text);
             break;
         case FIELD_TEXT:
-            snprintf(text, sizeof text, "%.*s", f->capacity < 40 ? f->capacity : 40, "T\xc3\xa9xt \"q\", =1+1 <&> long enough");
+            snprintf(text, sizeof text, "%.*s", f->capacity < 40 ? f->capacity : 40,
+                     "T\xc3\xa9xt \"q\", =1+1 <&> long enough");
             while (strlen(text) && ((unsigned char)text[strlen(text) - 1] & 0xc0) == 0xc0)
                 text[strlen(text) - 1] = 0;
             break;
         case FIELD_ENUM:
-            snprintf(text, sizeof text, "%s", f->values->texts[1 + (uint64_t)draw(seed) % (uint64_t)(f->values->count - 1)]);
+            snprintf(text, sizeof text, "%s",
+                     f->values->texts[1 + (uint64_t)draw(seed) % (uint64_t)(f->values->count - 1)]);
             break;
         case FIELD_DEC:
             dec_format(n, text);
@@ -116,7 +118,8 @@ static void read_order(const char *json, bool strict, const char *expected)
 static void requests_are_read_strictly_and_messages_are_not(void **state)
 {
     (void)state;
-    const char *good = "{\"book\":\"OIL\",\"instrument\":\"CLF27\",\"side\":\"buy\",\"quantity\":\"5\",\"price\":70}";
+    const char *good =
+        "{\"book\":\"OIL\",\"instrument\":\"CLF27\",\"side\":\"buy\",\"quantity\":\"5\",\"price\":70}";
     read_order(good, true, NULL);
     read_order("{\"book\":\"OIL\"}", true, "instrument: missing");
     read_order("{\"book\":\"OIL\",\"colour\":1}", true, "colour: unknown field");

@@ -39,7 +39,8 @@ static void panes_share_the_screen_without_overlap(void **state)
 static void closing_gives_the_room_to_the_neighbour(void **state)
 {
     (void)state;
-    struct split *root = layout_join(true, 50, layout_leaf(0), layout_join(false, 50, layout_leaf(1), layout_leaf(2)));
+    struct split *root =
+        layout_join(true, 50, layout_leaf(0), layout_join(false, 50, layout_leaf(1), layout_leaf(2)));
     assert_true(layout_close(&root, 1));
     layout_place(root, (struct rect){0, 0, 40, 101}, -1);
     assert_int_equal(layout_find(root, 2)->at.h, 40);
@@ -71,7 +72,8 @@ static void a_broken_theme_is_named_with_line_and_what_was_expected(void **state
         if (!strstr(why, bad[i][1]))
             fail_msg("'%s' gives '%s'", bad[i][0], why);
     }
-    assert_true(theme_parse("# comment\nhigh = bright-red on #102030 bold reverse\n", "t", &t, why, sizeof why));
+    assert_true(
+        theme_parse("# comment\nhigh = bright-red on #102030 bold reverse\n", "t", &t, why, sizeof why));
     assert_int_equal(t.styles[INK_HIGH].fg, 9);
     assert_int_equal(t.styles[INK_HIGH].bg, 0x1000000 + 0x102030);
     assert_true(t.styles[INK_HIGH].bold && t.styles[INK_HIGH].reverse);
@@ -197,14 +199,17 @@ static void an_order_is_on_disk_before_it_is_sent_and_forgotten_once_answered(vo
 static void rows_come_out_as_table_json_and_csv(void **state)
 {
     (void)state;
-    struct book a = {.book = "OIL", .parent = "FIRM", .kind = BOOK_TRADING, .currency = "EUR"}, b = {.book = "NG-US", .kind = BOOK_TRADING, .currency = "EUR"};
+    struct book a = {.book = "OIL", .parent = "FIRM", .kind = BOOK_TRADING, .currency = "EUR"},
+                b = {.book = "NG-US", .kind = BOOK_TRADING, .currency = "EUR"};
     const void *rows[] = {&a, &b};
     struct buf out = {0};
     output_rows(RECORD(book), rows, 2, OUTPUT_TABLE, &out);
-    assert_string_equal(out.data, "book  parent kind    currency\nOIL   FIRM   trading EUR\nNG-US        trading EUR\n");
+    assert_string_equal(
+        out.data, "book  parent kind    currency\nOIL   FIRM   trading EUR\nNG-US        trading EUR\n");
     buf_clear(&out);
     output_rows(RECORD(book), rows, 2, OUTPUT_CSV, &out);
-    assert_string_equal(out.data, "book,parent,kind,currency\r\nOIL,FIRM,trading,EUR\r\nNG-US,,trading,EUR\r\n");
+    assert_string_equal(out.data,
+                        "book,parent,kind,currency\r\nOIL,FIRM,trading,EUR\r\nNG-US,,trading,EUR\r\n");
     buf_clear(&out);
     output_rows(RECORD(book), rows, 2, OUTPUT_JSON, &out);
     json_t *j = json_loads(out.data, 0, NULL);

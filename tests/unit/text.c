@@ -17,14 +17,18 @@ static void text_that_moves_hides_or_reorders_is_replaced(void **state)
         {"Stadtwerke K\xc3\xb6ln", "Stadtwerke K\xc3\xb6ln"},
         {"a\x1b[31mb", "a" BAD "[31mb"},
         {"tab\there\r\nnext\bx", "tab" BAD "here" BAD BAD "next" BAD "x"},
-        {"\xe2\x80\xae""gpj", BAD "gpj"},               /* U+202E */
+        {"\xe2\x80\xae"
+         "gpj",
+         BAD "gpj"},                                                          /* U+202E */
         {"\xe2\x81\xa6x\xe2\x80\x8by\xef\xbb\xbfz", BAD "x" BAD "y" BAD "z"}, /* isolate, zero width, BOM */
-        {"\xf3\xa0\x81\x81", BAD},                      /* tag A */
-        {"\xef\xbc\x91\xef\xbc\x92", "12"},             /* full-width digits */
-        {"\xc2\x9b""31m", BAD "31m"},                   /* C1 CSI */
+        {"\xf3\xa0\x81\x81", BAD},                                            /* tag A */
+        {"\xef\xbc\x91\xef\xbc\x92", "12"},                                   /* full-width digits */
+        {"\xc2\x9b"
+         "31m",
+         BAD "31m"}, /* C1 CSI */
         {"\xff\xfe", BAD BAD},
-        {"\xc0\xaf", BAD BAD},                          /* overlong */
-        {"\xed\xa0\x80", BAD BAD BAD},                  /* surrogate */
+        {"\xc0\xaf", BAD BAD},         /* overlong */
+        {"\xed\xa0\x80", BAD BAD BAD}, /* surrogate */
     };
     char out[64];
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
@@ -105,7 +109,9 @@ static void a_log_line_is_one_line_of_json_whatever_it_holds(void **state)
     fclose(f);
 }
 
-static const struct setting table[] = {{"alpha", "N", "1", "a number", false}, {"beta", NULL, "", "a switch", false}, {"execute", "COMMAND", "", "commands", true}};
+static const struct setting table[] = {{"alpha", "N", "1", "a number", false},
+                                       {"beta", NULL, "", "a switch", false},
+                                       {"execute", "COMMAND", "", "commands", true}};
 
 static void settings_come_from_the_command_line_before_the_file(void **state)
 {
@@ -131,7 +137,8 @@ static void a_wrong_setting_is_named_with_file_line_and_what_was_expected(void *
     (void)state;
     char why[300], path[200];
     struct config *c = config_new(table, 3);
-    char *unknown[] = {"x", "--gamma"}, *missing[] = {"x", "--alpha"}, *twice[] = {"x", "--alpha", "1", "--alpha", "2"};
+    char *unknown[] = {"x", "--gamma"}, *missing[] = {"x", "--alpha"},
+         *twice[] = {"x", "--alpha", "1", "--alpha", "2"};
     assert_false(config_arguments(c, 2, unknown, why, sizeof why));
     assert_string_equal(why, "--gamma: unknown option; --help lists what there is");
     assert_false(config_arguments(c, 2, missing, why, sizeof why));
@@ -172,10 +179,21 @@ static void filters_compare_by_kind_and_combine(void **state)
     o.status = STATUS_NEW;
     o.side = SIDE_SELL;
     static const char *const yes[] = {
-        "", "book=ng-us", "qty>10 and status!=filled", "(book~POWER or instrument=NGF27) and not in_doubt=true", "price>=4.05",
-        "stop_price=none", "side=sell", "!qty=1", "qty=15 or qty=16 and price=9", "instrument~f27", "book='NG-US'", "trading_date=none",
+        "",
+        "book=ng-us",
+        "qty>10 and status!=filled",
+        "(book~POWER or instrument=NGF27) and not in_doubt=true",
+        "price>=4.05",
+        "stop_price=none",
+        "side=sell",
+        "!qty=1",
+        "qty=15 or qty=16 and price=9",
+        "instrument~f27",
+        "book='NG-US'",
+        "trading_date=none",
     };
-    static const char *const no[] = {"book=OIL", "qty>15", "stop_price>1", "stop_price!=1", "price=none", "not (qty=15)", "side=buy or price<4"};
+    static const char *const no[] = {"book=OIL",   "qty>15",       "stop_price>1",       "stop_price!=1",
+                                     "price=none", "not (qty=15)", "side=buy or price<4"};
     for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
         assert_true(passes(yes[i], &o));
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
@@ -186,8 +204,14 @@ static void a_wrong_filter_says_where_and_what(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"colour=red", "column 7: unknown field: colour"}, {"qty>", "expected a value"}, {"qty", "expected = !="}, {"qty>ten", "'ten' is not a decimal"},
-        {"status=gone", "is not one of pending-new"}, {"(qty=1", "expected )"}, {"qty=1 qty=2", "expected and, or, or the end"}, {"book='x", "expected a value"},
+        {"colour=red", "column 7: unknown field: colour"},
+        {"qty>", "expected a value"},
+        {"qty", "expected = !="},
+        {"qty>ten", "'ten' is not a decimal"},
+        {"status=gone", "is not one of pending-new"},
+        {"(qty=1", "expected )"},
+        {"qty=1 qty=2", "expected and, or, or the end"},
+        {"book='x", "expected a value"},
         {"((((((((((((((((((qty=1))))))))))))))))))", "too deep"},
     };
     char why[200], longest[400];
@@ -204,7 +228,8 @@ static void a_wrong_filter_says_where_and_what(void **state)
 static void random_filters_never_crash(void **state)
 {
     (void)state;
-    static const char *const words[] = {"qty", "book", "=", "!=", "~", ">", "(", ")", "and", "or", "not", "!", "1", "'", "\"", "none", " ", "status", "new", "\xff"};
+    static const char *const words[] = {"qty", "book", "=", "!=", "~",  ">",    "(", ")",      "and", "or",
+                                        "not", "!",    "1", "'",  "\"", "none", " ", "status", "new", "\xff"};
     uint64_t seed = test_seed(5);
     struct order o;
     record_clear(RECORD(order), &o);
