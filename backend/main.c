@@ -434,6 +434,7 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
+    umask(077); /* what is written is its owner's */
     prctl(PR_SET_DUMPABLE, 0);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

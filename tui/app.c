@@ -98,7 +98,7 @@ const struct keymap *app_keymap(const struct app *a)
 
 const struct pane *app_behind(const struct app *a)
 {
-    return a->back_count ? &a->panes[a->back[a->back_count - 1].pane] : &a->panes[a->focus];
+    return a->back_count ? &a->panes[a->back[a->back_count - 1].focus] : &a->panes[a->focus];
 }
 
 struct pane *app_focused(struct app *a)
@@ -142,13 +142,13 @@ const char *app_book(const struct app *a)
     return first;
 }
 
-void app_remember(struct app *a)
+void app_remember(struct app *a, int pane)
 {
-    struct pane *p = app_focused(a);
+    const struct pane *p = &a->panes[pane];
     if (a->back_count == BACK_ROOM)
         memmove(&a->back[0], &a->back[1], sizeof a->back[0] * (size_t)--a->back_count);
     struct step *s = &a->back[a->back_count++];
-    *s = (struct step){.pane = a->focus, .tab = p->tab};
+    *s = (struct step){.focus = a->focus, .pane = pane, .tab = p->tab};
     snprintf(s->filter, sizeof s->filter, "%s", p->view ? p->view->filter_text : "");
 }
 

@@ -19,9 +19,9 @@ enum output { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 #define ROWS_LEAST 8
 #define COLS_LEAST 40
 
-/* What `back` returns to. */
+/* What `back` returns to: the pane that had the keys, and what the pane that was opened showed before. */
 struct step {
-    int pane, tab;
+    int focus, pane, tab;
     char filter[200];
 };
 struct config;
@@ -70,7 +70,8 @@ void app_say(struct app *a, enum ink role, const char *format, ...) __attribute_
 const char *app_book(const struct app *a);
 /* Shows the pane: focuses it where it stands, else puts it in the place of the focused one. */
 void app_show(struct app *a, int pane);
-void app_remember(struct app *a);
+/* Before a pane is opened from another one. */
+void app_remember(struct app *a, int pane);
 
 /* commands.c: the table of commands, from commands.def. */
 struct command_entry {

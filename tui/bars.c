@@ -65,6 +65,10 @@ void bars_top(struct app *a, struct canvas *c)
     }
     clock_text(d->market == MARKET_REPLAY ? d->time : app_now(a), when, sizeof when);
     short_date(d->business_date, open, sizeof open);
+    if (d->market == MARKET_REPLAY) { /* another year than the clock's */
+        char date_text[TIME_TEXT];
+        snprintf(open, sizeof open, "%.10s", date_format(d->business_date, date_text));
+    }
     short_date(d->settle_date, settle, sizeof settle);
     if (c->cols < 100) { /* a narrow screen has the date that matters */
         snprintf(text, sizeof text, "%.24s  business %s  ", when, open);

@@ -51,7 +51,7 @@ static bool do_help(struct app *a, const char *args)
     int help = pane_number("help");
     if (a->focus == help)
         return app_run(a, "back");
-    app_remember(a);
+    app_remember(a, help);
     a->panes[help].scroll = 0;
     a->focus = help;
     return true;
@@ -88,6 +88,7 @@ static bool do_open(struct app *a, const char *args)
     if (pane < 0)
         return FAIL(a, "open '%s': expected a pane", name);
     struct pane *p = &a->panes[pane];
+    app_remember(a, pane);
     size_t first = strcspn(args, " ");
     bool tabbed = *args && !strpbrk(args, "=<>~") ? true : *args && strcspn(args, "=<>~!(") > first;
     if (tabbed)
@@ -102,7 +103,6 @@ static bool do_open(struct app *a, const char *args)
         p->scroll = 0;
         client_subscribe(a->client, record_index(r), "");
     }
-    app_remember(a);
     app_show(a, pane);
     if (*tab && strcmp(name, "list") != 0 && p->ops->command)
         p->ops->command(p, "tab", tab);
@@ -333,15 +333,17 @@ static bool do_back(struct app *a, const char *args)
     if (!a->back_count)
         return true;
     const struct step *s = &a->back[--a->back_count];
+    p = &a->panes[s->pane];
     if (p->view) /* the filter of the drill goes with it */
         view_filter(p->view, "", why, sizeof why);
-    app_show(a, s->pane);
-    p = app_focused(a);
     if (p->ops->tabs) {
         p->tab = s->tab;
         p->view = &p->views[s->tab];
     }
-    return p->view ? view_filter(p->view, s->filter, why, sizeof why) : true;
+    if (p->view)
+        view_filter(p->view, s->filter, why, sizeof why);
+    app_show(a, s->focus);
+    return true;
 }
 
 /* ---- desk ---- */

@@ -162,6 +162,7 @@ int main(int argc, char **argv)
     struct rlimit no_core = {0, 0};
     int rows = 0, cols = 0;
     setrlimit(RLIMIT_CORE, &no_core);
+    umask(077); /* what is written is its owner's */
     prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
     if (!setlocale(LC_ALL, "") || strcmp(setlocale(LC_CTYPE, NULL), "C") == 0)

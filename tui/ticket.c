@@ -311,6 +311,14 @@ static void erase(struct ticket *t)
     changed(t);
 }
 
+/* Letters are no part of a figure. */
+static bool fits(int field, const char *key)
+{
+    return field == TICKET_QUANTITY
+               ? *key >= '0' && *key <= '9'
+               : field != TICKET_PRICE || (*key >= '0' && *key <= '9') || *key == '.' || *key == '-';
+}
+
 void ticket_key(struct app *a, const char *key)
 {
     struct ticket *t = &a->ticket;
@@ -322,6 +330,8 @@ void ticket_key(struct app *a, const char *key)
         app_say(a, NORMAL, "nothing was sent");
     } else if (!strcmp(key, "y") && t->review == REVIEW_DONE)
         send(a);
+    else if (!strcmp(key, "y") && t->review == REVIEW_ASKED)
+        app_say(a, WARN, "not yet: the review has not come");
     else if (!strcmp(key, "Enter"))
         review(a);
     else if (!strcmp(key, "Tab") || !strcmp(key, "Down"))
@@ -337,7 +347,7 @@ void ticket_key(struct app *a, const char *key)
         step_price(a, t, *key == '+' ? 1 : -1);
     else if (list && (!strcmp(key, "Space") || (n && !key[n])))
         choose(t, strcmp(key, "Space") ? key : NULL);
-    else if (n && !key[n])
+    else if (n && !key[n] && fits(t->field, key))
         type_text(t, key);
 }
 

@@ -134,6 +134,13 @@ static void locate(struct view *v, const void **rows, int count)
 const void *view_row(struct pane *p, const struct view *v)
 {
     struct table *t = app_table(p->app, v->record);
+    if (!*v->selected) { /* moved since it was last drawn: the row that stands there now */
+        int count;
+        const void **rows = view_rows(p, v, &count);
+        const void *row = v->at < count ? rows[v->at] : NULL;
+        free(rows);
+        return row;
+    }
     table_each(t, const void, row)
     {
         char key[100];

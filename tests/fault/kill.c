@@ -38,9 +38,10 @@ static void *flow(void *arg)
         int lots = draw(&seed) % 9 == 0 ? 900 : 1; /* one in nine is refused: kept as well */
         bool rests = draw(&seed) % 12 == 0;
         snprintf(body, sizeof body,
-                 "{\"id\":\"%s\",\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"%s\",\"quantity\":\"%d\",\"price\":\"%.3f\",\"time_in_force\":\"%s\"}",
-                 uuid_format(&u, id), instrument, step % 2 ? "buy" : "sell", lots, mark + (step % 2 ? -0.15 : 0.15) + step * 0.001,
-                 rests ? "day" : "ioc");
+                 "{\"id\":\"%s\",\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"%s\",\"quantity\":\"%"
+                 "d\",\"price\":\"%.3f\",\"time_in_force\":\"%s\"}",
+                 uuid_format(&u, id), instrument, step % 2 ? "buy" : "sell", lots,
+                 mark + (step % 2 ? -0.15 : 0.15) + step * 0.001, rests ? "day" : "ioc");
         struct reply r = server_post(&server, "/v1/trading/orders", body);
         if (r.status == 201 || r.status == 422) {
             pthread_mutex_lock(&lock);
@@ -136,7 +137,8 @@ static void every_acknowledged_order_is_there_once_after_kill_9(void **state)
         struct reply r = server_get(&server, "/v1/trading/orders?filter=in_doubt=true");
         assert_string_equal(r.body, "{\"rows\":[],\"next\":null}");
         free(r.body);
-        struct reply c = server_post(&server, "/v1/trading/orders/cancel-all", "{\"halted\":false,\"book\":\"NG-US\"}");
+        struct reply c =
+            server_post(&server, "/v1/trading/orders/cancel-all", "{\"halted\":false,\"book\":\"NG-US\"}");
         assert_int_equal(c.status, 200);
         free(c.body);
     }

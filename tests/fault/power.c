@@ -27,7 +27,8 @@ static void fill_batch(struct store_batch *b, int64_t *seq, uint64_t *seed)
         o->status = STATUS_NEW;
         o->quantity = DEC_INT(1 + (int)(*seq % 50));
         snprintf(o->reason, sizeof o->reason, "%0100d", (int)*seq);
-        b->facts[i] = (struct store_fact){.seq = *seq, .time = *seq, .record = RECORD_order, .destinations = i % 3 == 0, .row = o};
+        b->facts[i] = (struct store_fact){
+            .seq = *seq, .time = *seq, .record = RECORD_order, .destinations = i % 3 == 0, .row = o};
     }
     b->fact_count = n;
     b->last = *seq;
@@ -41,7 +42,8 @@ static void fill_batch(struct store_batch *b, int64_t *seq, uint64_t *seed)
 }
 
 /* The child: writes batches until the power goes; each acknowledged sequence goes into the pipe. */
-static void write_until_the_end(const char *dir, const char *after, const char *synchronous, uint64_t seed, long at, int fd)
+static void write_until_the_end(const char *dir, const char *after, const char *synchronous, uint64_t seed,
+                                long at, int fd)
 {
     char address[300], why[300];
     int64_t seq = 0;
@@ -88,7 +90,8 @@ static bool integrity(const char *path)
 {
     sqlite3 *db = NULL;
     sqlite3_stmt *st = NULL;
-    bool ok = sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL) == SQLITE_OK &&
+    bool ok = sqlite3_open(path, &db) == SQLITE_OK &&
+              sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL) == SQLITE_OK &&
               sqlite3_step(st) == SQLITE_ROW && !strcmp((const char *)sqlite3_column_text(st, 0), "ok");
     sqlite3_finalize(st);
     sqlite3_close(db);
@@ -113,7 +116,8 @@ static const char *problem_of(const char *after, int64_t acked)
     }
     struct counted facts = {0}, orders = {0};
     int64_t head = s->ops->head(s);
-    bool read = s->ops->facts(s, 0, INT64_MAX, -1, count_fact, &facts) && s->ops->load(s, RECORD_order, count_row, &orders);
+    bool read = s->ops->facts(s, 0, INT64_MAX, -1, count_fact, &facts) &&
+                s->ops->load(s, RECORD_order, count_row, &orders);
     s->ops->close(s);
     *text = 0;
     if (!read)
@@ -121,7 +125,8 @@ static const char *problem_of(const char *after, int64_t acked)
     else if (head < acked)
         snprintf(text, sizeof text, "acknowledged %lld, there are %lld", (long long)acked, (long long)head);
     else if (facts.gap || facts.last != head || orders.count != head)
-        snprintf(text, sizeof text, "head %lld, facts to %lld, %lld orders", (long long)head, (long long)facts.last, (long long)orders.count);
+        snprintf(text, sizeof text, "head %lld, facts to %lld, %lld orders", (long long)head,
+                 (long long)facts.last, (long long)orders.count);
     return *text ? text : NULL;
 }
 

@@ -34,7 +34,8 @@ static double quote(const char *product, int nearby, char name[25])
     char path[100];
     snprintf(path, sizeof path, "/v1/trading/quotes?filter=product=%s", product);
     struct reply r = server_get(&s, path);
-    json_t *j = json_loads(r.body, 0, NULL), *row = json_array_get(json_object_get(j, "rows"), (size_t)nearby);
+    json_t *j = json_loads(r.body, 0, NULL),
+           *row = json_array_get(json_object_get(j, "rows"), (size_t)nearby);
     assert_non_null(row);
     snprintf(name, 25, "%s", json_string_value(json_object_get(row, "instrument")));
     double mid = strtod(json_string_value(json_object_get(row, "last")), NULL);
@@ -47,7 +48,10 @@ static struct reply order(const char *headers, const char *side, int lots, doubl
 {
     char body[300];
     double mid = quote("NG", 1, name);
-    snprintf(body, sizeof body, "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"%s\",\"quantity\":\"%d\",\"price\":\"%.3f\"}", name, side, lots, mid + away);
+    snprintf(
+        body, sizeof body,
+        "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"%s\",\"quantity\":\"%d\",\"price\":\"%.3f\"}",
+        name, side, lots, mid + away);
     return server_request(&s, "POST", "/v1/trading/orders", headers, body);
 }
 
@@ -58,7 +62,9 @@ static void health_needs_no_token_and_everything_else_does(void **state)
     snprintf(stranger.token, sizeof stranger.token, "wrong");
     expect(server_get(&stranger, "/healthz"), 200, "ok");
     expect(server_get(&stranger, "/readyz"), 200, "ready");
-    static const char *const routes[] = {"/v1/trading/orders", "/v1/portfolio/positions", "/v1/risk/summary", "/v1/compliance/alerts", "/metrics", "/v1/compliance/audit"};
+    static const char *const routes[] = {"/v1/trading/orders", "/v1/portfolio/positions",
+                                         "/v1/risk/summary",   "/v1/compliance/alerts",
+                                         "/metrics",           "/v1/compliance/audit"};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         expect(server_get(&stranger, routes[i]), 401, "bearer token");
     expect(server_post(&stranger, "/v1/session", "{\"user\":\"trader\"}"), 401, "desk's token");
@@ -87,7 +93,8 @@ static void listings_page_filter_and_look_back(void **state)
         assert_int_equal(r.status, 200);
     }
     assert_true(pages > 20 && rows > 240);
-    expect(server_get(&s, "/v1/trading/orders?filter=qty%3E10%20and%20status=new"), 200, "\"quantity\":\"15\"");
+    expect(server_get(&s, "/v1/trading/orders?filter=qty%3E10%20and%20status=new"), 200,
+           "\"quantity\":\"15\"");
     expect(server_get(&s, "/v1/trading/orders?filter=colour=red"), 400, "unknown field: colour");
     expect(server_get(&s, "/v1/trading/orders?limit=0"), 400, "expected 1 to");
     expect(server_get(&s, "/v1/trading/orders?as_of=2020-01-01T00:00:00Z"), 200, "\"rows\":[]");
@@ -137,7 +144,10 @@ static void the_same_key_and_body_give_the_same_result_and_another_body_409(void
     (void)state;
     char name[25], body[300], id[2][40];
     double mid = quote("NG", 2, name);
-    snprintf(body, sizeof body, "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"1\",\"price\":\"%.3f\"}", name, mid - 0.15);
+    snprintf(
+        body, sizeof body,
+        "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"1\",\"price\":\"%.3f\"}",
+        name, mid - 0.15);
     for (int i = 0; i < 2; i++) {
         struct reply r = server_request(&s, "POST", "/v1/trading/orders", "Idempotency-Key: twice\r\n", body);
         assert_int_equal(r.status, 201);
@@ -147,11 +157,16 @@ static void the_same_key_and_body_give_the_same_result_and_another_body_409(void
     assert_string_equal(id[0], id[1]);
     snprintf(body + strlen(body) - 2, 3, "1\"}");
     body[strlen(body) - 3] = '0';
-    struct reply r = server_request(&s, "POST", "/v1/trading/orders", "Idempotency-Key: twice\r\n", "{\"book\":\"NG-US\"}");
+    struct reply r = server_request(&s, "POST", "/v1/trading/orders", "Idempotency-Key: twice\r\n",
+                                    "{\"book\":\"NG-US\"}");
     assert_true(r.status == 409 || r.status == 400);
     free(r.body);
-    snprintf(body, sizeof body, "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"2\",\"price\":\"%.3f\"}", name, mid - 0.15);
-    expect(server_request(&s, "POST", "/v1/trading/orders", "Idempotency-Key: twice\r\n", body), 409, "came before with another request");
+    snprintf(
+        body, sizeof body,
+        "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"2\",\"price\":\"%.3f\"}",
+        name, mid - 0.15);
+    expect(server_request(&s, "POST", "/v1/trading/orders", "Idempotency-Key: twice\r\n", body), 409,
+           "came before with another request");
 }
 
 static void a_replace_needs_the_version_it_is_about(void **state)
@@ -188,7 +203,9 @@ static void roles_do_what_the_table_says(void **state)
     expect(order("Idempotency-Key: c-1\r\n", "buy", 1, -0.1, name), 403, "may not order");
     expect(server_post(&s, "/v1/trading/day-roll", ""), 403, "may not operate");
     server_sign_in(&s, "trader");
-    expect(server_post(&s, "/v1/compliance/approvals", "{\"number\":\"L-12\",\"limit\":\"60\",\"reason\":\"x\"}"), 403, "may not limit");
+    expect(server_post(&s, "/v1/compliance/approvals",
+                       "{\"number\":\"L-12\",\"limit\":\"60\",\"reason\":\"x\"}"),
+           403, "may not limit");
     expect(server_get(&s, "/v1/compliance/audit?limit=3"), 200, "\"action\":\"import\"");
     struct reply gone = server_request(&s, "DELETE", "/v1/session", NULL, NULL);
     expect(gone, 200, NULL);
@@ -207,8 +224,10 @@ static void raw(const char *bytes, const char *status)
 static void ambiguous_and_oversize_requests_are_refused(void **state)
 {
     (void)state;
-    raw("POST /v1/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400");
-    raw("POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}", "HTTP/1.1 400");
+    raw("POST /v1/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 400");
+    raw("POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        "HTTP/1.1 400");
     raw("POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: +2\r\n\r\n{}", "HTTP/1.1 400");
     raw("GET /v1/trading/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 400");
     raw("GET /healthz HTTP/1.1\r\n\r\n", "HTTP/1.1 400");
@@ -223,9 +242,12 @@ static void strangers_json_is_refused_with_the_place(void **state)
     for (int i = 0; i < 40; i++)
         buf_char(&deep, '[');
     expect(server_post(&s, "/v1/trading/precheck", "{\"book\":\"OIL\","), 400, "JSON: ");
-    expect(server_post(&s, "/v1/trading/precheck", "{\"book\":\"OIL\",\"book\":\"NG-US\"}"), 400, "duplicate");
+    expect(server_post(&s, "/v1/trading/precheck", "{\"book\":\"OIL\",\"book\":\"NG-US\"}"), 400,
+           "duplicate");
     expect(server_post(&s, "/v1/trading/precheck", deep.data), 400, "deeper than 32");
-    expect(server_post(&s, "/v1/trading/precheck", "{\"book\":\"OIL\",\"instrument\":\"CLF27\",\"side\":\"buy\",\"quantity\":1.5}"), 400, "decimal as a string");
+    expect(server_post(&s, "/v1/trading/precheck",
+                       "{\"book\":\"OIL\",\"instrument\":\"CLF27\",\"side\":\"buy\",\"quantity\":1.5}"),
+           400, "decimal as a string");
     buf_free(&deep);
 }
 
@@ -264,8 +286,8 @@ static void a_stream_is_a_snapshot_then_deltas_that_name_the_one_before(void **s
         beat |= !strcmp(type_of(m), "heartbeat");
         size_t i;
         json_t *row;
-        json_array_foreach(json_object_get(m, "rows"), i, row)
-            new_seen |= !strcmp(json_string_value(json_object_get(row, "status")), "new");
+        json_array_foreach(json_object_get(m, "rows"), i, row) new_seen |=
+            !strcmp(json_string_value(json_object_get(row, "status")), "new");
         json_decref(m);
     }
     assert_true(new_seen && beat);
@@ -285,8 +307,8 @@ static void a_row_that_no_longer_passes_the_filter_is_removed(void **state)
     for (int64_t until = millis() + 3000; millis() < until && !there;) {
         json_t *m = ws_next(&w, 2000, NULL), *row;
         size_t i;
-        json_array_foreach(json_object_get(m, "rows"), i, row)
-            there |= !strcmp(json_string_value(json_object_get(row, "id")), id);
+        json_array_foreach(json_object_get(m, "rows"), i, row) there |=
+            !strcmp(json_string_value(json_object_get(row, "id")), id);
         json_decref(m);
     }
     assert_true(there);
@@ -295,8 +317,8 @@ static void a_row_that_no_longer_passes_the_filter_is_removed(void **state)
     for (int64_t until = millis() + 3000; millis() < until && !removed;) {
         json_t *m = ws_next(&w, 2000, NULL), *key;
         size_t i;
-        json_array_foreach(json_object_get(m, "removed"), i, key)
-            removed |= !strcmp(json_string_value(key), id);
+        json_array_foreach(json_object_get(m, "removed"), i, key) removed |=
+            !strcmp(json_string_value(key), id);
         json_decref(m);
     }
     assert_true(removed);
@@ -317,18 +339,20 @@ static void a_reader_that_comes_back_gets_only_what_it_missed(void **state)
     assert_int_equal(r.status, 201);
     reply_text_of(&r, "id", id, sizeof id);
     free(r.body);
-    snprintf(text, sizeof text, "{\"op\":\"subscribe\",\"stream\":\"orders\",\"from\":{\"log\":\"%s\",\"seq\":%lld}}", log, (long long)seq);
+    snprintf(text, sizeof text,
+             "{\"op\":\"subscribe\",\"stream\":\"orders\",\"from\":{\"log\":\"%s\",\"seq\":%lld}}", log,
+             (long long)seq);
     subscribe(text);
     m = ws_next(&w, 3000, NULL);
     assert_string_equal(type_of(m), "delta");
     assert_int_equal(json_integer_value(json_object_get(m, "prev")), seq);
     json_t *rows = json_object_get(m, "rows");
-    assert_true(json_array_size(rows) >= 1 && json_array_size(rows) <= 12); /* there are more orders than that */
+    assert_true(json_array_size(rows) >= 1 &&
+                json_array_size(rows) <= 12); /* there are more orders than that */
     bool there = false;
     size_t i;
     json_t *row;
-    json_array_foreach(rows, i, row)
-        there |= !strcmp(json_string_value(json_object_get(row, "id")), id);
+    json_array_foreach(rows, i, row) there |= !strcmp(json_string_value(json_object_get(row, "id")), id);
     assert_true(there);
     json_decref(m);
     ws_close(&w);
@@ -420,10 +444,19 @@ static void the_second_quantad_on_a_directory_and_a_taken_port_are_told_in_one_l
     assert_int_equal(run_program(replay, out, sizeof out), 2);
     static const struct {
         const char *option, *value, *says;
-    } bad[] = {{"--market", "moon", "expected sim[:SEED]"}, {"--listen", "nowhere", "expected HOST:PORT"}, {"--services", "trading", "all in one process"},
-               {"--stream", "kafka://x", "this build has local alone"}, {"--store", "mysql:x", "expected sqlite:PATH"}, {"--config", "/nowhere", "cannot be opened"}};
+    } bad[] = {{"--market", "moon", "expected sim[:SEED]"},
+               {"--listen", "nowhere", "expected HOST:PORT"},
+               {"--services", "trading", "all in one process"},
+               {"--stream", "kafka://x", "this build has local alone"},
+               {"--store", "mysql:x", "expected sqlite:PATH"},
+               {"--config", "/nowhere", "cannot be opened"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        char *argv[] = {program, "--data-dir", (char *)(uintptr_t)temp_dir(), (char *)(uintptr_t)bad[i].option, (char *)(uintptr_t)bad[i].value, NULL};
+        char *argv[] = {program,
+                        "--data-dir",
+                        (char *)(uintptr_t)temp_dir(),
+                        (char *)(uintptr_t)bad[i].option,
+                        (char *)(uintptr_t)bad[i].value,
+                        NULL};
         int status = run_program(argv, out, sizeof out);
         if (status != 2)
             fail_msg("%s %s ends with %d", bad[i].option, bad[i].value, status);

@@ -254,11 +254,23 @@ static int x_unmap(sqlite3_file *f, int drop)
     return self(f)->real->pMethods->xShmUnmap(self(f)->real, drop);
 }
 
-static sqlite3_io_methods methods = {.iVersion = 2, .xClose = x_close, .xRead = x_read, .xWrite = x_write, .xTruncate = x_truncate,
-                                     .xSync = x_sync, .xFileSize = x_size, .xLock = x_lock, .xUnlock = x_unlock,
-                                     .xCheckReservedLock = x_reserved, .xFileControl = x_control, .xSectorSize = x_sector,
-                                     .xDeviceCharacteristics = x_character, .xShmMap = x_map, .xShmLock = x_shm_lock,
-                                     .xShmBarrier = x_barrier, .xShmUnmap = x_unmap};
+static sqlite3_io_methods methods = {.iVersion = 2,
+                                     .xClose = x_close,
+                                     .xRead = x_read,
+                                     .xWrite = x_write,
+                                     .xTruncate = x_truncate,
+                                     .xSync = x_sync,
+                                     .xFileSize = x_size,
+                                     .xLock = x_lock,
+                                     .xUnlock = x_unlock,
+                                     .xCheckReservedLock = x_reserved,
+                                     .xFileControl = x_control,
+                                     .xSectorSize = x_sector,
+                                     .xDeviceCharacteristics = x_character,
+                                     .xShmMap = x_map,
+                                     .xShmLock = x_shm_lock,
+                                     .xShmBarrier = x_barrier,
+                                     .xShmUnmap = x_unmap};
 
 static int x_open(sqlite3_vfs *v, sqlite3_filename name, sqlite3_file *f, int flags, int *out)
 {

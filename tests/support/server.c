@@ -17,8 +17,10 @@ static bool read_endpoint(struct server *s)
     char path[200];
     snprintf(path, sizeof path, "%s/endpoint.json", s->dir);
     json_t *j = json_load_file(path, 0, NULL);
-    const char *url = json_string_value(json_object_get(j, "url")), *token = json_string_value(json_object_get(j, "token_file"));
-    bool ok = url && token && json_integer_value(json_object_get(j, "pid")) == s->pid && sscanf(url, "http://127.0.0.1:%d", &s->port) == 1;
+    const char *url = json_string_value(json_object_get(j, "url")),
+               *token = json_string_value(json_object_get(j, "token_file"));
+    bool ok = url && token && json_integer_value(json_object_get(j, "pid")) == s->pid &&
+              sscanf(url, "http://127.0.0.1:%d", &s->port) == 1;
     FILE *f = ok ? fopen(token, "r") : NULL;
     ok = f && fgets(s->desk_token, sizeof s->desk_token, f);
     if (f)
@@ -81,7 +83,9 @@ void server_kill(struct server *s)
 
 int server_connect(const struct server *s)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)s->port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
@@ -108,7 +112,8 @@ static bool whole(const struct buf *b)
 {
     const char *end = b->data ? strstr(b->data, "\r\n\r\n") : NULL;
     const char *length = end ? strcasestr(b->data, "content-length:") : NULL;
-    return length && length < end && b->length >= (size_t)(end + 4 - b->data) + strtoul(length + 15, NULL, 10);
+    return length && length < end &&
+           b->length >= (size_t)(end + 4 - b->data) + strtoul(length + 15, NULL, 10);
 }
 
 static void receive(int fd, struct buf *in, int ms, bool until_whole)
@@ -141,12 +146,14 @@ char *server_raw(const struct server *s, const char *bytes, size_t n, int ms)
     return in.data;
 }
 
-struct reply server_request(const struct server *s, const char *method, const char *path, const char *headers, const char *body)
+struct reply server_request(const struct server *s, const char *method, const char *path, const char *headers,
+                            const char *body)
 {
     struct buf out = {0}, in = {0};
     struct reply r = {0};
     int64_t begun = clock_mono(&clock_system);
-    buf_printf(&out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n%s", method, path, s->token, headers ? headers : "");
+    buf_printf(&out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n%s", method, path,
+               s->token, headers ? headers : "");
     if (body || strcmp(method, "GET") != 0)
         buf_printf(&out, "Content-Length: %zu\r\n", body ? strlen(body) : (size_t)0);
     buf_printf(&out, "\r\n%s", body ? body : "");

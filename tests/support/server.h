@@ -20,7 +20,8 @@ void server_sign_in(struct server *s, const char *user);
 void server_stop(struct server *s); /* SIGTERM; its exit status must be 0 */
 void server_kill(struct server *s); /* SIGKILL */
 /* One request on a connection of its own. `headers` are extra lines, each ended by \r\n. */
-struct reply server_request(const struct server *s, const char *method, const char *path, const char *headers, const char *body);
+struct reply server_request(const struct server *s, const char *method, const char *path, const char *headers,
+                            const char *body);
 struct reply server_get(const struct server *s, const char *path);
 struct reply server_post(const struct server *s, const char *path, const char *body);
 /* Bytes as they are; the answer until the server closes or `ms` pass. */

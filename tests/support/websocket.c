@@ -28,10 +28,13 @@ int ws_open(struct ws *w, const struct server *s, const char *token, const char 
     w->used = 0;
     w->fd = server_connect(s);
     assert_true(w->fd >= 0);
-    int n = snprintf(request, sizeof request,
-                     "GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: quanta.v1\r\n%s%s%s%s\r\n",
-                     token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "", headers ? headers : "");
+    int n =
+        snprintf(request, sizeof request,
+                 "GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: "
+                 "13\r\nSec-WebSocket-Protocol: quanta.v1\r\n%s%s%s%s\r\n",
+                 token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "",
+                 headers ? headers : "");
     assert_int_equal(send(w->fd, request, (size_t)n, MSG_NOSIGNAL), n);
     for (int64_t until = millis() + 5000;;) {
         char *end = w->used ? memmem(w->in, w->used, "\r\n\r\n", 4) : NULL;
@@ -62,7 +65,8 @@ void ws_send_frame(struct ws *w, int first, const char *bytes, size_t n)
         char head[3] = {(char)(0x80 | 126), (char)(n >> 8), (char)n};
         buf_add(&b, head, 3);
     } else {
-        char head[9] = {(char)(0x80 | 127), 0, 0, 0, 0, (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n};
+        char head[9] = {(char)(0x80 | 127), 0,      0, 0, 0, (char)(n >> 24), (char)(n >> 16),
+                        (char)(n >> 8),     (char)n};
         buf_add(&b, head, 9);
     }
     buf_add(&b, mask, 4);

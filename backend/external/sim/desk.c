@@ -185,8 +185,17 @@ static void open_deal(struct node *n, struct source *s, date day, size_t i)
         node_command(n, &c, NULL, NULL);
 }
 
+/* Whether the market lists something that the book opens with. */
+static bool book_opens(struct source *s, const char *book)
+{
+    for (size_t i = 0; i < COUNT(futures); i++)
+        if (!strcmp(futures[i].book, book) && s->ops->depth(s, futures[i].product))
+            return true;
+    return false;
+}
+
 /* Official P&L at the ends of last month and last year, so that month and year have a beginning. */
-static void open_pnl(struct node *n, date day)
+static void open_pnl(struct node *n, struct source *s, date day)
 {
     static const int month_end[] = {41200, -18600, 96400, 27300}, year_end[] = {12500, 8300, -30100, 15800};
     int y, m, d, firm[2] = {0, 0};
@@ -197,6 +206,8 @@ static void open_pnl(struct node *n, date day)
             struct pnl p;
             char when[TIME_TEXT];
             const char *book = i < COUNT(books) ? books[i] : "FIRM";
+            if (i < COUNT(books) && !book_opens(s, book))
+                continue;
             int total = i < COUNT(books) ? (e ? year_end[i] : month_end[i]) : firm[e];
             firm[e] += i < COUNT(books) ? total : 0;
             record_clear(RECORD(pnl), &p);
@@ -217,7 +228,7 @@ void desk_open(struct node *n, struct market *m, struct source *s)
     date day = s->ops->previous(s, s->first);
     struct halt h = {.id = "firm", .business_date = day, .time = node_now(n)};
     open_people(n);
-    open_pnl(n, day);
+    open_pnl(n, s, day);
     open_instruments(n, s, day);
     import(n, "trading", RECORD_halt, &h);
     node_wait(n); /* deals need their book */
