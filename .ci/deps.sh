@@ -1,8 +1,8 @@
-# Installs the Debian packages that building and testing need, when one is missing.
+# Installs the Debian packages that building and testing need, when one is missing, and those named as arguments.
 set -e
 need="gcc make pkg-config libncurses-dev libcurl4-openssl-dev libjansson-dev libwebsockets-dev libssl-dev
  libpq-dev libsqlite3-dev libhiredis-dev librdkafka-dev librabbitmq-dev libxml2-dev libopenblas-dev
- libcmocka-dev libvterm-dev zlib1g-dev tzdata"
+ libcmocka-dev libvterm-dev zlib1g-dev tzdata $*"
 missing=""
 for p in $need; do
     dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -q '^installed$' || missing="$missing $p"

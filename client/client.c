@@ -41,6 +41,8 @@ struct client *client_open(const struct client_config *config, char *why, size_t
     c->config = *config;
     if (c->config.max_hz <= 0)
         c->config.max_hz = 10;
+    if (c->config.value_hz <= 0)
+        c->config.value_hz = c->config.max_hz;
     snprintf(c->user, sizeof c->user, "%s", config->user);
     for (int i = 0; i < RECORD_COUNT; i++) {
         table_init(&c->streams[i].rows, record_of((enum record_id)i));

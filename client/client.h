@@ -12,7 +12,8 @@ struct client_config {
     const char *quantad;    /* its program */
     const char *market;     /* its --market; NULL: the default */
     const char *user;
-    double max_hz; /* of conflated streams */
+    double max_hz;   /* of quotes and other conflated streams */
+    double value_hz; /* of rows with columns that follow the market; 0: max_hz */
 };
 /* Signs in. NULL with one line in `why`. */
 struct client *client_open(const struct client_config *config, char *why, size_t room);

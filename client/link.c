@@ -7,9 +7,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "client/private.h"
+#include "common/ticker.h"
 #include "client/embed.h"
 
 #define SILENCE     (4 * SECOND) /* heartbeats come every second: the link is dead */
+#define WATCH_MS    100
 #define MESSAGE_MAX (64 << 20)
 
 struct link {
@@ -134,8 +136,9 @@ static int subscribe_next(struct link *l)
             break;
         }
         s->sent = true;
+        bool valued = record_of((enum record_id)i)->flags & RECORD_VALUED;
         buf_printf(&b, "{\"op\":\"subscribe\",\"stream\":\"%s\",\"max_hz\":%.3g,\"filter\":",
-                   record_of((enum record_id)i)->plural, c->config.max_hz);
+                   record_of((enum record_id)i)->plural, valued ? c->config.value_hz : c->config.max_hz);
         buf_json(&b, s->filter);
         if (s->seq >= 0 && *s->log)
             buf_printf(&b, ",\"from\":{\"log\":\"%s\",\"seq\":%lld}", s->log, (long long)s->seq);
@@ -274,17 +277,10 @@ static void watch(struct link *l)
         dial(l);
 }
 
-static void tick(lws_sorted_usec_list_t *sul);
-static struct {
-    lws_sorted_usec_list_t sul;
-    struct link *link;
-} timer;
-
-static void tick(lws_sorted_usec_list_t *sul)
+/* In the ticker's thread. */
+static void tick(void *arg)
 {
-    (void)sul;
-    watch(timer.link);
-    lws_sul_schedule(timer.link->c->context, 0, &timer.sul, tick, 100000);
+    lws_cancel_service(arg);
 }
 
 static void *work(void *arg)
@@ -301,12 +297,13 @@ static void *work(void *arg)
     pthread_mutex_lock(&c->lock);
     c->context = context;
     pthread_mutex_unlock(&c->lock);
-    timer.link = &l;
-    if (context)
-        tick(&timer.sul);
-    while (context && !c->stopping)
+    struct ticker *ticker = context ? ticker_start(WATCH_MS, tick, context) : NULL;
+    while (ticker && !__atomic_load_n(&c->stopping, __ATOMIC_ACQUIRE)) {
+        watch(&l);
         if (lws_service(context, 0) < 0)
             break;
+    }
+    ticker_stop(ticker);
     pthread_mutex_lock(&c->lock);
     c->context = NULL;
     pthread_mutex_unlock(&c->lock);
@@ -324,7 +321,7 @@ bool link_start(struct client *c)
 void link_stop(struct client *c)
 {
     pthread_mutex_lock(&c->lock);
-    c->stopping = true;
+    __atomic_store_n(&c->stopping, true, __ATOMIC_RELEASE);
     link_wake(c);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->link, NULL);

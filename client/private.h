@@ -33,10 +33,14 @@ struct client {
     pthread_t link;
     bool stopping, renew; /* renew: drop the connection and sign in anew */
     struct lws_context *context;
-    /* REST thread */
-    pthread_t rest;
-    pthread_cond_t more;
-    struct call *waiting, *waiting_last, *done, *done_last;
+    /* REST threads: questions, which may take long, never stand before a command. */
+    struct lane {
+        struct client *client;
+        pthread_t thread;
+        pthread_cond_t more;
+        struct call *waiting, *waiting_last;
+    } lanes[2]; /* commands, questions */
+    struct call *done, *done_last;
 };
 
 /* rest.c */

@@ -96,14 +96,15 @@ static struct call *pop(struct call **first, struct call **last)
 
 static void *work(void *arg)
 {
-    struct client *c = arg;
+    struct lane *lane = arg;
+    struct client *c = lane->client;
     char token[80];
     CURL *h = curl_easy_init();
     pthread_mutex_lock(&c->lock);
     while (!c->stopping) {
-        struct call *k = pop(&c->waiting, &c->waiting_last);
+        struct call *k = pop(&lane->waiting, &lane->waiting_last);
         if (!k) {
-            pthread_cond_wait(&c->more, &c->lock);
+            pthread_cond_wait(&lane->more, &c->lock);
             continue;
         }
         snprintf(token, sizeof token, "%s", c->token);
@@ -137,20 +138,36 @@ static void free_call(struct call *k)
 
 bool rest_start(struct client *c)
 {
-    pthread_cond_init(&c->more, NULL);
-    return pthread_create(&c->rest, NULL, work, c) == 0;
+    for (int i = 0; i < 2; i++) {
+        c->lanes[i].client = c;
+        pthread_cond_init(&c->lanes[i].more, NULL);
+        if (pthread_create(&c->lanes[i].thread, NULL, work, &c->lanes[i]) != 0)
+            return false;
+    }
+    return true;
 }
 
 void rest_stop(struct client *c)
 {
     struct call *k;
     pthread_mutex_lock(&c->lock);
-    c->stopping = true;
-    pthread_cond_signal(&c->more);
+    __atomic_store_n(&c->stopping, true, __ATOMIC_RELEASE);
+    for (int i = 0; i < 2; i++)
+        pthread_cond_signal(&c->lanes[i].more);
     pthread_mutex_unlock(&c->lock);
-    pthread_join(c->rest, NULL);
-    while ((k = pop(&c->waiting, &c->waiting_last)) || (k = pop(&c->done, &c->done_last)))
+    for (int i = 0; i < 2; i++) {
+        pthread_join(c->lanes[i].thread, NULL);
+        while ((k = pop(&c->lanes[i].waiting, &c->lanes[i].waiting_last)))
+            free_call(k);
+    }
+    while ((k = pop(&c->done, &c->done_last)))
         free_call(k);
+}
+
+static struct lane *lane_of(struct client *c, const char *method, const char *path)
+{
+    bool question = !strcmp(method, "GET") || strstr(path, "/risk/") || strstr(path, "/precheck");
+    return &c->lanes[question];
 }
 
 void client_request(struct client *c, const char *method, const char *path, const char *body, const char *key,
@@ -163,8 +180,9 @@ void client_request(struct client *c, const char *method, const char *path, cons
     k->done = done;
     k->arg = arg;
     pthread_mutex_lock(&c->lock);
-    push(&c->waiting, &c->waiting_last, k);
-    pthread_cond_signal(&c->more);
+    struct lane *lane = lane_of(c, method, path);
+    push(&lane->waiting, &lane->waiting_last, k);
+    pthread_cond_signal(&lane->more);
     pthread_mutex_unlock(&c->lock);
 }
 

@@ -119,8 +119,11 @@ static bool open_client(const char *dir)
 {
     char quantad[400];
     find_quantad(quantad, sizeof quantad);
-    struct client_config c = {
-        .data_dir = dir, .quantad = quantad, .user = get("user"), .max_hz = app.low_bandwidth ? 4 : 10};
+    struct client_config c = {.data_dir = dir,
+                              .quantad = quantad,
+                              .user = get("user"),
+                              .max_hz = app.low_bandwidth ? 4 : 10,
+                              .value_hz = app.low_bandwidth ? 1 : 10};
     if (*get("url"))
         c.url = get("url");
     if (*get("token-file"))

@@ -76,15 +76,17 @@ bool do_book(struct app *a, const char *args)
 }
 
 /* The book that holds the instrument, else one that holds the product. */
-static void holder(struct app *a, const struct quote *q, char book[TICKET_TEXT])
+static void holder(struct app *a, const char *instrument, char book[TICKET_TEXT])
 {
     bool same = false;
+    *book = 0;
     client_lock(a->client);
+    const struct quote *q = table_find(app_table(a, RECORD_quote), instrument);
     struct table *t = app_table(a, RECORD_position);
     table_each(t, const struct position, p)
     {
-        bool exact = !strcmp(p->instrument, q->instrument);
-        if (same || (!exact && strcmp(p->product, q->product) != 0))
+        bool exact = !strcmp(p->instrument, instrument);
+        if (same || (!exact && (!q || strcmp(p->product, q->product) != 0)))
             continue;
         snprintf(book, TICKET_TEXT, "%s", p->book);
         same = exact;
@@ -102,7 +104,7 @@ static void from_row(struct app *a, bool buy, char instrument[TICKET_TEXT], char
     *instrument = *price = *book = 0;
     if (app_selected(a, RECORD_quote, &q)) {
         snprintf(instrument, TICKET_TEXT, "%s", q.instrument);
-        holder(a, &q, book);
+        holder(a, q.instrument, book);
     } else if (app_selected(a, RECORD_position, &p)) {
         snprintf(instrument, TICKET_TEXT, "%s", p.instrument);
         snprintf(book, TICKET_TEXT, "%s", p.book);
@@ -149,8 +151,11 @@ static bool enter(struct app *a, const char *side, const char *args)
     if (*args) {
         command_word(&args, lots, sizeof lots);
         char word[TICKET_TEXT];
-        if (*command_word(&args, word, sizeof word))
+        if (*command_word(&args, word, sizeof word)) {
             snprintf(instrument, sizeof instrument, "%s", word);
+            *price = 0;
+            holder(a, instrument, book);
+        }
         if (*command_word(&args, word, sizeof word))
             snprintf(price, sizeof price, "%s", word);
         if (*command_word(&args, word, sizeof word))

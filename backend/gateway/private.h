@@ -84,10 +84,10 @@ struct gateway {
     int client_count;
     char desk_token[65], boot[40], log[40];
     const char *origin;
-    volatile int stopping;
+    int stopping; /* set from a signal handler too */
     bool had_client;
-    int64_t left; /* ns monotonic when the last client left */
-    lws_sorted_usec_list_t timer;
+    int64_t left;   /* ns monotonic when the last client left */
+    bool due;       /* set by the ticker: a turn is due */
     int64_t second; /* last second that housekeeping ran */
     uint64_t requests, slow_turns, refused, stream_bytes, turns;
     int64_t started;

@@ -5,8 +5,9 @@
 #include <unistd.h>
 #include "backend/gateway/private.h"
 #include "common/log.h"
+#include "common/ticker.h"
 
-#define TICK_US 50000
+#define TICK_MS 50
 #define SLOW_NS (5 * MILLI)
 
 static const struct lws_protocols protocols[] = {
@@ -124,9 +125,8 @@ static void each_second(struct gateway *g, int64_t mono)
     }
 }
 
-static void tick(lws_sorted_usec_list_t *sul)
+static void turn(struct gateway *g)
 {
-    struct gateway *g = lws_container_of(sul, struct gateway, timer);
     int64_t start = clock_mono(&clock_system);
     g->config.turn(g->config.arg);
     pool_poll(g->pool);
@@ -139,7 +139,6 @@ static void tick(lws_sorted_usec_list_t *sul)
     g->turns++;
     if (clock_mono(&clock_system) - start > SLOW_NS)
         g->slow_turns++;
-    lws_sul_schedule(g->context, 0, &g->timer, tick, TICK_US);
 }
 
 static bool listen_on(struct gateway *g, char *why, size_t room)
@@ -214,21 +213,37 @@ bool gateway_listen(struct gateway *g, char *why, size_t room)
     return true;
 }
 
+/* In the ticker's thread. */
+static void tick(void *arg)
+{
+    struct gateway *g = arg;
+    __atomic_store_n(&g->due, true, __ATOMIC_RELEASE);
+    lws_cancel_service(g->context);
+}
+
 void gateway_run(struct gateway *g)
 {
-    tick(&g->timer);
-    while (!g->stopping) {
+    struct ticker *ticker = ticker_start(TICK_MS, tick, g);
+    if (!ticker) {
+        log_event(LOG_ERROR, "no thread for the timer; stopping", NULL);
+        return;
+    }
+    turn(g);
+    while (!__atomic_load_n(&g->stopping, __ATOMIC_RELAXED)) {
         if (lws_service(g->context, 0) < 0)
             break;
+        if (__atomic_exchange_n(&g->due, false, __ATOMIC_ACQ_REL))
+            turn(g);
         pool_poll(g->pool);
         node_poll(g->node);
         streams_tick(g);
     }
+    ticker_stop(ticker);
 }
 
 void gateway_stop(struct gateway *g)
 {
-    g->stopping = 1;
+    __atomic_store_n(&g->stopping, 1, __ATOMIC_RELAXED);
 }
 
 void gateway_wake(struct gateway *g)

@@ -137,12 +137,34 @@ static void start(struct node *n, struct risk *r, const char *book)
     }
 }
 
+/* What a round would be computed from: equal sums, equal VaR. */
+static uint64_t inputs(struct node *n, const struct risk *r)
+{
+    struct var_request_data q;
+    uint64_t h = UINT64_C(1469598103934665603);
+    gather(n, r, "FIRM", &q);
+    const double rates[] = {q.eurusd, q.gbpusd, (double)q.as_of};
+    const struct {
+        const void *bytes;
+        size_t n;
+    } parts[] = {{rates, sizeof rates}, {q.positions, (size_t)q.count * sizeof *q.positions}};
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < parts[k].n; i++)
+            h = (h ^ ((const unsigned char *)parts[k].bytes)[i]) * UINT64_C(1099511628211);
+    free(q.positions);
+    return h;
+}
+
 void risk_compute(struct node *n, struct risk *r)
 {
     int64_t now = node_now(n);
     if (r->running || (r->computed && now - r->computed < ROUND && now >= r->computed))
         return;
     r->computed = now;
+    uint64_t h = inputs(n, r);
+    if (r->settled && !r->moved && h == r->inputs)
+        return; /* a market that stands still costs nothing */
+    r->inputs = h;
     r->moved = false;
     table_each(&r->books, const struct book, b) if (b->kind == BOOK_TRADING) start(n, r, b->book);
     if (table_live(&r->books))

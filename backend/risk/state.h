@@ -14,6 +14,7 @@ struct risk {
     int running;        /* jobs of the current round */
     bool moved;         /* positions changed since the round began */
     bool settled;
+    uint64_t inputs;  /* of the last round */
     int64_t computed; /* when the last round began, ns monotonic */
 };
 

@@ -78,11 +78,14 @@ static void the_first_screen_is_a_working_desk(void **state)
     assert_int_equal(strncmp(term_line(&t, 0, line), " SIM ", 5), 0);
     assert_non_null(strstr(line, "business date"));
     assert_non_null(strstr(line, "marks LIVE"));
-    static const char *const seen[] = {"QUOTES", "BLOTTER [Orders]", "PORTFOLIO", "RISK", "COMPLIANCE", "NGF27", "TTFF27", "DEBF27", "EURUSD", "FIRM", "VaR ", "book:NG-US", "WARN open", "D-1038/1"};
+    static const char *const seen[] = {"QUOTES", "BLOTTER [Orders]", "PORTFOLIO", "RISK",    "COMPLIANCE",
+                                       "NGF27",  "TTFF27",           "DEBF27",    "EURUSD",  "FIRM",
+                                       "VaR ",   "book:NG-US",       "WARN open", "D-1038/1"};
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
         must_show(seen[i], 3000);
     term_line(&t, 47, line);
-    static const char *const parts[] = {"SIM", "trader ", "| NYMEX ", "link ", "3 working 0 in doubt", "alerts 1", "VaR ", "day ", " EUR"};
+    static const char *const parts[] = {"SIM",      "trader ", "| NYMEX ", "link ", "3 working 0 in doubt",
+                                        "alerts 1", "VaR ",    "day ",     " EUR"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!strstr(line, parts[i]))
             fail_msg("'%s' lacks '%s'", line, parts[i]);
@@ -234,7 +237,8 @@ static void help_lists_the_keys_of_the_pane_it_was_asked_in(void **state)
 static void any_size_is_drawn_and_too_small_says_so(void **state)
 {
     (void)state;
-    static const int sizes[][2] = {{24, 80}, {40, 120}, {70, 250}, {8, 40}, {7, 60}, {1, 1}, {2, 9}, {30, 39}, {3, 200}, {48, 160}};
+    static const int sizes[][2] = {{24, 80}, {40, 120}, {70, 250}, {8, 40},  {7, 60},
+                                   {1, 1},   {2, 9},    {30, 39},  {3, 200}, {48, 160}};
     open_desk(48, 160, NULL);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         term_resize(&t, sizes[i][0], sizes[i][1]);
@@ -265,7 +269,8 @@ static void hostile_text_cannot_touch_a_neighbouring_cell(void **state)
     (void)state;
     char body[500], line[2048];
     snprintf(body, sizeof body,
-             "{\"book\":\"OIL\",\"counterparty\":\"Evil\\u001b[31m\\u001b[2J\\r\\n\\tX\\u202egnp\\u200b\\u0007\",\"side\":\"buy\",\"instrument\":\"CLH27\","
+             "{\"book\":\"OIL\",\"counterparty\":\"Evil\\u001b[31m\\u001b["
+             "2J\\r\\n\\tX\\u202egnp\\u200b\\u0007\",\"side\":\"buy\",\"instrument\":\"CLH27\","
              "\"quantity\":\"1000\",\"price\":\"80\",\"agreement\":\"ISDA\"}");
     struct reply r = server_post(&s, "/v1/trading/deals", body);
     assert_int_equal(r.status, 201);
@@ -326,8 +331,10 @@ static void it_stops_and_goes_on_in_the_shell(void **state)
     (void)state;
     char script[800], file[200], line[40];
     snprintf(file, sizeof file, "%s/pid", temp_dir());
-    snprintf(script, sizeof script, "set -m; %s --url %s --token-file %s & echo $! > %s; fg >/dev/null; echo STOPPED; read x; fg > /dev/null; echo DONE", program,
-             url, token, file);
+    snprintf(script, sizeof script,
+             "set -m; %s --url %s --token-file %s & echo $! > %s; fg >/dev/null; echo STOPPED; read x; fg > "
+             "/dev/null; echo DONE",
+             program, url, token, file);
     char *argv[] = {"/bin/bash", "-c", script, NULL}, *env[] = {home(), NULL};
     term_start(&t, 30, 140, argv, env);
     must_show("b buy", 5000);
@@ -425,7 +432,8 @@ static void dangerous_commands_ask_first(void **state)
 static void other_terminals_and_what_is_wrong_with_them(void **state)
 {
     (void)state;
-    static char *const good[] = {"TERM=screen", "TERM=tmux-256color", "TERM=linux", "TERM=vt100", "TERM=vt220"};
+    static char *const good[] = {"TERM=screen", "TERM=tmux-256color", "TERM=linux", "TERM=vt100",
+                                 "TERM=vt220"};
     char *argv[] = {program, "--url", url, "--token-file", token, NULL}, out[2000];
     for (int i = 0; i < 5; i++) {
         char *env[] = {good[i], home(), NULL};

@@ -56,7 +56,9 @@ static void a_screenshot_is_one_settled_screen(void **state)
     for (char *p = out; *p; p++)
         lines += *p == '\n';
     assert_int_equal(lines, 48);
-    static const char *const seen[] = {" SIM ", "QUOTES", "PORTFOLIO", "RISK", "COMPLIANCE", "BLOTTER [Orders]", "FIRM", "3 working", "[#########.]"};
+    static const char *const seen[] = {" SIM ", "QUOTES",     "PORTFOLIO",
+                                       "RISK",  "COMPLIANCE", "BLOTTER [Orders]",
+                                       "FIRM",  "3 working",  "[#########.]"};
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
         if (!strstr(out, seen[i]))
             fail_msg("'%s' is missing in\n%s", seen[i], out);
@@ -101,7 +103,9 @@ static void commands_print_tables_json_and_csv(void **state)
 static void an_order_is_sent_and_followed(void **state)
 {
     (void)state;
-    assert_int_equal(TUI("--output", "json", "-e", "buy 1 NGF27 market NG-US", "-e", "wait 1", "-e", "list trades instrument=NGF27"), 0);
+    assert_int_equal(TUI("--output", "json", "-e", "buy 1 NGF27 market NG-US", "-e", "wait 1", "-e",
+                         "list trades instrument=NGF27"),
+                     0);
     assert_non_null(strstr(out, "\"status\":\"pending-new\""));
     assert_non_null(strstr(out, "\"side\":\"buy\",\"quantity\":\"1\""));
     assert_int_equal(TUI("-e", "buy 900 NGF27 market NG-US", "-e", "list books"), 1);
@@ -140,7 +144,9 @@ static void a_deal_and_a_limit_change_by_command(void **state)
     assert_non_null(strstr(out, "A-1"));
     assert_int_equal(TUI("--user", "risk", "-e", "approve A-1"), 1);
     assert_non_null(strstr(out, "a second person decides"));
-    assert_int_equal(TUI("--user", "compliance", "-e", "approve A-1", "-e", "wait 0.3", "-e", "list limits number=L-12"), 0);
+    assert_int_equal(
+        TUI("--user", "compliance", "-e", "approve A-1", "-e", "wait 0.3", "-e", "list limits number=L-12"),
+        0);
     assert_non_null(strstr(out, " 60 "));
 }
 
@@ -179,7 +185,8 @@ static void wrong_words_get_one_line(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *words[5] = {bad[i].words[0], bad[i].words[1], bad[i].words[2], bad[i].words[3], NULL};
         int status = tui(words);
-        if (status != bad[i].status || !strstr(out, bad[i].says) || strchr(out, '\n') != out + strlen(out) - 1)
+        if (status != bad[i].status || !strstr(out, bad[i].says) ||
+            strchr(out, '\n') != out + strlen(out) - 1)
             fail_msg("%s %s: %d %s", words[0], words[1], status, out);
     }
 }
@@ -188,7 +195,8 @@ static void the_users_own_theme_and_keymap_come_first(void **state)
 {
     (void)state;
     char dir[300], path[340];
-    static const char *const kinds[] = {"themes", "keymaps"}, *const texts[] = {"up = green\nwrong line\n", "global q explode\n"};
+    static const char *const kinds[] = {"themes", "keymaps"}, *const texts[] = {"up = green\nwrong line\n",
+                                                                                "global q explode\n"};
     for (int i = 0; i < 2; i++) {
         snprintf(dir, sizeof dir, "mkdir -p %s/quanta/%s", getenv("XDG_CONFIG_HOME"), kinds[i]);
         assert_int_equal(system(dir), 0);
@@ -210,7 +218,8 @@ static void programs_that_start_together_join_one_desk(void **state)
     snprintf(first, sizeof first, "%s", getenv("XDG_DATA_HOME"));
     setenv("XDG_DATA_HOME", temp_dir(), 1);
     char command[800];
-    snprintf(command, sizeof command, "for i in 1 2 3 4; do %s -e 'list books' > %s/out$i 2>&1 & done; wait", program, getenv("XDG_DATA_HOME"));
+    snprintf(command, sizeof command, "for i in 1 2 3 4; do %s -e 'list books' > %s/out$i 2>&1 & done; wait",
+             program, getenv("XDG_DATA_HOME"));
     assert_int_equal(system(command), 0);
     for (int i = 1; i <= 4; i++) {
         char path[340], text[2000] = "";
@@ -247,7 +256,9 @@ static void a_replay_runs_the_real_history(void **state)
     assert_non_null(strstr(out, "business date 2020-04-"));
     bool negative = false; /* 20 April 2020 */
     for (int64_t until = millis() + 15000; millis() < until && !negative;) {
-        assert_int_equal(TUI("--data-dir", dir, "--output", "csv", "-e", "list marks instrument=CLK20 and kind=official"), 0);
+        assert_int_equal(
+            TUI("--data-dir", dir, "--output", "csv", "-e", "list marks instrument=CLK20 and kind=official"),
+            0);
         negative = strstr(out, ",-37.63,") != NULL;
     }
     assert_true(negative);

@@ -55,8 +55,7 @@ static void keep(struct term *t, const char *bytes, size_t n)
     t->tail_used += n;
 }
 
-/* False when the program has closed its terminal. */
-static bool take(struct term *t, int ms)
+bool term_step(struct term *t, int ms)
 {
     char part[32768], answer[256];
     struct pollfd p = {.fd = t->fd, .events = POLLIN};
@@ -68,7 +67,8 @@ static bool take(struct term *t, int ms)
     t->bytes += (uint64_t)n;
     t->writes++;
     keep(t, part, (size_t)n);
-    vterm_input_write(t->vt, part, (size_t)n);
+    if (!t->raw)
+        vterm_input_write(t->vt, part, (size_t)n);
     size_t m = vterm_output_read(t->vt, answer, sizeof answer); /* answers to what the program asks */
     if (m && write(t->fd, answer, m) < 0)
         return false;
@@ -79,7 +79,7 @@ void term_run(struct term *t, int ms)
 {
     int64_t until = millis() + ms;
     for (int left; (left = (int)(until - millis())) > 0;)
-        if (!take(t, left))
+        if (!term_step(t, left))
             return;
 }
 
@@ -140,7 +140,7 @@ int term_wait(struct term *t, const char *text, int ms)
         int row = term_find(t, text, NULL);
         if (row >= 0)
             return row;
-        if (millis() > until || !take(t, 20))
+        if (millis() > until || !term_step(t, 20))
             return term_find(t, text, NULL);
     }
 }
@@ -151,9 +151,9 @@ int term_end(struct term *t, int signal)
     if (signal)
         kill(t->pid, signal);
     for (int64_t until = millis() + 5000; millis() < until;) {
-        take(t, 10);
+        term_step(t, 10);
         if (waitpid(t->pid, &status, WNOHANG) == t->pid) {
-            while (take(t, 0)) {
+            while (term_step(t, 0)) {
                 struct pollfd p = {.fd = t->fd, .events = POLLIN};
                 if (poll(&p, 1, 0) <= 0)
                     break;
