@@ -5,16 +5,16 @@ CC       = gcc
 endif
 PREFIX  ?= /usr/local
 OPT     ?= -O2
-WARN     = -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation -Werror
+WARN     = -Wall -Wextra -Wshadow -Wconversion $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -Werror
 PKGS     = libcurl jansson libwebsockets libcrypto libssl sqlite3 ncursesw
 CFLAGS  ?= $(OPT) -g1
 ALL_C    = -std=c17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARN) $(CFLAGS) -fno-math-errno -fstack-protector-strong
+comma   := ,
 ifdef SANITIZE
 BUILD   := build/$(subst $(comma),-,$(SANITIZE))
 ALL_C   += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 LINK    += -fsanitize=$(SANITIZE)
 endif
-comma   := ,
 MAKEFLAGS += --no-builtin-rules
 # Q= shows every command.
 Q       ?= @

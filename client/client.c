@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 #include "client/embed.h"
 #include "client/private.h"
@@ -35,6 +36,23 @@ static bool locate(struct client *c, char *why, size_t room)
     return embed_token(c->token_file, c->desk_token, sizeof c->desk_token, why, room);
 }
 
+/* An embedded backend may be ending just now, ten seconds after its last client: then another is started. */
+static bool reach(struct client *c, char *why, size_t room)
+{
+    for (int tries = 0; tries < 20; tries++) {
+        struct timespec pause = {0, 200000000};
+        if (!locate(c, why, room))
+            return false;
+        int status = rest_sign_in(c, c->user, why, room);
+        if (status == 201)
+            return true;
+        if (c->config.url || (status && status != 401)) /* a new one has a new token */
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
 struct client *client_open(const struct client_config *config, char *why, size_t room)
 {
     struct client *c = mem_new(sizeof *c);
@@ -51,7 +69,7 @@ struct client *client_open(const struct client_config *config, char *why, size_t
     pthread_mutex_init(&c->lock, NULL);
     c->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     curl_global_init(CURL_GLOBAL_NOTHING); /* plain HTTP on loopback needs no TLS library awake */
-    if (!locate(c, why, room) || !rest_sign_in(c, c->user, why, room) || !rest_start(c)) {
+    if (!reach(c, why, room) || !rest_start(c)) {
         close(c->event);
         free(c);
         return NULL;
@@ -144,7 +162,7 @@ void client_state(struct client *c, struct link_state *out)
 
 bool client_user(struct client *c, const char *user, char *why, size_t room)
 {
-    if (!rest_sign_in(c, user, why, room))
+    if (rest_sign_in(c, user, why, room) != 201)
         return false;
     pthread_mutex_lock(&c->lock);
     snprintf(c->user, sizeof c->user, "%s", user);

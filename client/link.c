@@ -240,7 +240,7 @@ static bool find_again(struct client *c)
     sscanf(c->url, "http://%99[^:]:%d", c->host, &c->port);
     pthread_mutex_unlock(&c->lock);
     return embed_token(c->token_file, c->desk_token, sizeof c->desk_token, why, sizeof why) &&
-           rest_sign_in(c, c->user, why, sizeof why);
+           rest_sign_in(c, c->user, why, sizeof why) == 201;
 }
 
 static void dial(struct link *l)

@@ -46,8 +46,8 @@ struct client {
 /* rest.c */
 bool rest_start(struct client *c);
 void rest_stop(struct client *c);
-/* POST /v1/session with the desk's token. */
-bool rest_sign_in(struct client *c, const char *user, char *why, size_t room);
+/* POST /v1/session with the desk's token. 201 when it is done, 0 when nobody answers. */
+int rest_sign_in(struct client *c, const char *user, char *why, size_t room);
 /* link.c */
 bool link_start(struct client *c);
 void link_stop(struct client *c);

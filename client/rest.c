@@ -240,7 +240,7 @@ void client_problem(const char *body, char *out, size_t room)
     json_decref(j);
 }
 
-bool rest_sign_in(struct client *c, const char *user, char *why, size_t room)
+int rest_sign_in(struct client *c, const char *user, char *why, size_t room)
 {
     struct session_request q;
     struct session s;
@@ -262,5 +262,5 @@ bool rest_sign_in(struct client *c, const char *user, char *why, size_t room)
         client_problem(answer, why, room);
     buf_free(&b);
     free(answer);
-    return ok;
+    return ok ? 201 : status == 201 ? 502 : status;
 }

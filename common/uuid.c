@@ -31,6 +31,14 @@ struct uuid uuid_v8(uint32_t shard, int64_t sequence, uint16_t part)
     return u;
 }
 
+int64_t uuid_time(const struct uuid *u)
+{
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++)
+        ms = ms << 8 | u->b[i];
+    return ms * 1000000;
+}
+
 bool uuid_none(const struct uuid *u)
 {
     static const struct uuid zero;

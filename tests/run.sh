@@ -21,9 +21,10 @@ for suite in $list; do
     one "$suite" &
 done
 wait
-passed=$(cat "$logs"/*.log | grep -c '^\[       OK \]')
-failed=$(cat "$logs"/*.log | grep -c '^\[  FAILED  \].*[a-z]$')
-skipped=$(cat "$logs"/*.log | grep -c '^\[  SKIPPED \] [a-z]')
+total() { cat "$logs"/*.log | sed -n "s/^\[ *$1 *\] \([0-9][0-9]*\) test(s).*/\1/p" | awk '{n += $1} END {print n + 0}'; }
+passed=$(total PASSED)
+failed=$(total FAILED)
+skipped=$(total SKIPPED)
 bad=0
 for end in "$logs"/*.end; do [ "$(awk '{print $1}' "$end")" = 0 ] || bad=$((bad + 1)); done
 [ "$bad" -gt 0 ] && [ "$failed" -eq 0 ] && failed=$bad

@@ -135,7 +135,8 @@ static void resolved(void *arg, int status, const char *body)
         sent_answered(k->app->sent, &k->order);
         app_say(k->app, NORMAL, "%s, sent before: %s", k->verb,
                 field_enum_text(RECORD(order), "status", o.status));
-    } else if (status == 404) {
+    } else if (status == 404 && clock_utc(&clock_system) - uuid_time(&k->order) > ORDER_LIFE + SECOND) {
+        /* It has expired: whatever still carries it is refused. Before that it may be on its way. */
         sent_answered(k->app->sent, &k->order);
         app_say(k->app, WARN, "%s never arrived; it was not sent again", k->verb);
     }

@@ -81,13 +81,16 @@ static void take_keys(struct app *a)
     }
 }
 
-/* Orders of unknown delivery are asked for whenever the link comes back. */
-static void follow_link(struct app *a, bool *was)
+/* Orders of unknown delivery are asked for when the link comes back, and again until that is settled. */
+static void follow_link(struct app *a, bool *was, int64_t *asked)
 {
     struct link_state s;
+    int64_t now = clock_mono(&clock_system);
     client_state(a->client, &s);
-    if (s.connected && !*was)
+    if (s.connected && (!*was || (sent_count(a->sent) && now - *asked > 2 * SECOND))) {
         app_resolve_sent(a);
+        *asked = now;
+    }
     if (s.connected != *was)
         a->urgent = true;
     *was = s.connected;
@@ -98,7 +101,7 @@ int run_screen(struct app *a)
     sigset_t set;
     sigset_of(&set);
     int signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), status = 0;
-    int64_t gap = a->low_bandwidth ? LOW_FRAME_NS : FRAME_NS, shown = 0;
+    int64_t gap = a->low_bandwidth ? LOW_FRAME_NS : FRAME_NS, shown = 0, asked = 0;
     bool dirty = true, linked = false;
     while (!a->quit) {
         int64_t now = clock_mono(&clock_system);
@@ -124,7 +127,7 @@ int run_screen(struct app *a)
             take_keys(a);
         if (p[1].revents)
             client_poll(a->client);
-        follow_link(a, &linked);
+        follow_link(a, &linked, &asked);
         dirty |= p[0].revents || p[1].revents || p[2].revents || clock_mono(&clock_system) >= due;
     }
     close(signals);

@@ -45,6 +45,14 @@ static bool write_endpoint(struct gateway *g, char *why, size_t room)
     return ok;
 }
 
+/* Who comes from now on starts a backend of his own. */
+static void forget_endpoint(const struct gateway *g)
+{
+    char path[420];
+    snprintf(path, sizeof path, "%s/endpoint.json", g->config.data_dir);
+    unlink(path);
+}
+
 static void tell_tier(struct gateway *g, const char *name, const char *kind, const char *state, int64_t time,
                       int64_t lag)
 {
@@ -239,6 +247,7 @@ void gateway_run(struct gateway *g)
         streams_tick(g);
     }
     ticker_stop(ticker);
+    forget_endpoint(g);
 }
 
 void gateway_stop(struct gateway *g)
@@ -254,12 +263,10 @@ void gateway_wake(struct gateway *g)
 
 void gateway_free(struct gateway *g)
 {
-    char path[420];
     if (!g)
         return;
-    snprintf(path, sizeof path, "%s/endpoint.json", g->config.data_dir);
     if (g->vhost)
-        unlink(path);
+        forget_endpoint(g);
     if (g->context)
         lws_context_destroy(g->context);
     feeds_free(&g->feeds);

@@ -65,6 +65,7 @@ void node_free(struct node *n)
         o = next;
     }
     table_free(&n->once);
+    free(n->owed);
     free(n);
 }
 

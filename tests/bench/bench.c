@@ -98,7 +98,8 @@ static double cpu_ms(pid_t pid)
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *f = fopen(path, "r");
     if (f && fgets(line, sizeof line, f))
-        sscanf(strrchr(line, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system_time);
+        sscanf(strrchr(line, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+               &system_time);
     if (f)
         fclose(f);
     return (double)(user + system_time) * 1000 / (double)sysconf(_SC_CLK_TCK);
@@ -119,7 +120,9 @@ static double rss_mb(pid_t pid)
 
 static void idle(const char *what, const char *action, const char *option, int seconds)
 {
-    char body[60], text[100], *argv[] = {tui, "--url", url, "--token-file", token, (char *)(uintptr_t)option, NULL}, *env[] = {home, NULL};
+    char body[60], text[100],
+        *argv[] = {tui, "--url", url, "--token-file", token, (char *)(uintptr_t)option, NULL},
+        *env[] = {home, NULL};
     struct term t;
     snprintf(body, sizeof body, "{\"action\":\"%s\"}", action);
     struct reply r = server_post(&s, "/v1/trading/market", body);
@@ -191,7 +194,8 @@ static void raise_limit(void)
     char text[60], path[100];
     struct server other = s;
     server_sign_in(&other, "risk");
-    struct reply r = server_post(&other, "/v1/compliance/approvals", "{\"number\":\"L-9\",\"limit\":\"1000000\",\"reason\":\"measurement\"}");
+    struct reply r = server_post(&other, "/v1/compliance/approvals",
+                                 "{\"number\":\"L-9\",\"limit\":\"1000000\",\"reason\":\"measurement\"}");
     snprintf(path, sizeof path, "/v1/compliance/approvals/%s", reply_text_of(&r, "id", text, sizeof text));
     free(r.body);
     server_sign_in(&other, "compliance");
@@ -211,12 +215,18 @@ static void *send_orders(void *arg)
     char in[8192], id[UUID_TEXT], body[400];
     while (running && fd >= 0 && c->count < TIMES) {
         struct uuid u = uuid_v7(clock_utc(&clock_system));
-        int k = (c->count + c->refused) * 64 + c->number, month = k / 1200 % 12; /* no two alike within a second */
+        int k = (c->count + c->refused) * 64 + c->number,
+            month = k / 1200 % 12; /* no two alike within a second */
         int n = snprintf(body, sizeof body,
-                         "{\"id\":\"%s\",\"book\":\"OIL\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"%d\",\"price\":\"%.2f\",\"time_in_force\":\"ioc\"}",
-                         uuid_format(&u, id), months[month], 1 + k / 14400 % 50, marks[month] * 0.91 + (double)(k % 1200) / 100);
+                         "{\"id\":\"%s\",\"book\":\"OIL\",\"instrument\":\"%s\",\"side\":\"buy\","
+                         "\"quantity\":\"%d\",\"price\":\"%.2f\",\"time_in_force\":\"ioc\"}",
+                         uuid_format(&u, id), months[month], 1 + k / 14400 % 50,
+                         marks[month] * 0.91 + (double)(k % 1200) / 100);
         buf_clear(&out);
-        buf_printf(&out, "POST /v1/trading/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", s.token, n, body);
+        buf_printf(&out,
+                   "POST /v1/trading/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                   "%s\r\nContent-Length: %d\r\n\r\n%s",
+                   s.token, n, body);
         double begun = ms_now();
         if (send(fd, out.data, out.length, MSG_NOSIGNAL) != (ssize_t)out.length)
             break;
@@ -272,7 +282,8 @@ static void orders(int clients, int seconds)
         n += list[i].count;
         free(list[i].times);
     }
-    snprintf(what, sizeof what, "durable orders acknowledged, %d client%s (per second; ms median, 99%%)", clients, clients > 1 ? "s" : "");
+    snprintf(what, sizeof what, "durable orders acknowledged, %d client%s (per second; ms median, 99%%)",
+             clients, clients > 1 ? "s" : "");
     double half = quantile(all, n, 0.5), most = quantile(all, n, 0.99);
     row(what, "%.0f; %.2f, %.2f", total / took, half, most);
     if (refused)
@@ -295,7 +306,9 @@ static void peers(int seconds)
     sqlite3_stmt *st;
     snprintf(path, sizeof path, "%s/peer.db", s.dir);
     sqlite3_open(path, &db);
-    sqlite3_exec(db, "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;CREATE TABLE t(a INTEGER PRIMARY KEY,b TEXT)", NULL, NULL, NULL);
+    sqlite3_exec(
+        db, "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;CREATE TABLE t(a INTEGER PRIMARY KEY,b TEXT)",
+        NULL, NULL, NULL);
     sqlite3_prepare_v2(db, "INSERT INTO t(b) VALUES(?)", -1, &st, NULL);
     memset(page, 'x', 200);
     sqlite3_bind_text(st, 1, page, 200, SQLITE_STATIC);
@@ -337,12 +350,14 @@ static void key_to_screen(int runs)
         times[n++] = ms_now() - begun;
         t.raw = false;
         vterm_input_write(t.vt, t.tail, t.tail_used);
-        struct reply r = server_post(&s, "/v1/trading/orders/cancel-all", "{\"halted\":false,\"book\":\"TTF-PROP\"}");
+        struct reply r =
+            server_post(&s, "/v1/trading/orders/cancel-all", "{\"halted\":false,\"book\":\"TTF-PROP\"}");
         free(r.body);
         term_run(&t, 60);
     }
     double half = quantile(times, n, 0.5), most = quantile(times, n, 0.99);
-    row("key press to acknowledged order on screen (ms median, 99%; orders)", "%.1f, %.1f; %d", half, most, n);
+    row("key press to acknowledged order on screen (ms median, 99%; orders)", "%.1f, %.1f; %d", half, most,
+        n);
     term_keys(&t, "q");
     term_end(&t, 0);
     free(times);

@@ -107,7 +107,7 @@ static void every_acknowledged_order_is_there_once_after_kill_9(void **state)
     (void)state;
     int runs = soak() ? 1000 : 200;
     uint64_t seed = test_seed(51);
-    double slowest = 0;
+    int64_t slowest = 0;
     server_start(&server, NULL, NULL);
     for (int run = 0; run < runs; run++) {
         pthread_t threads[FLOWS];
@@ -125,7 +125,7 @@ static void every_acknowledged_order_is_there_once_after_kill_9(void **state)
             check_store(run);
         int64_t begun = millis();
         server_start(&server, server.dir, "none");
-        slowest = millis() - begun > slowest ? (double)(millis() - begun) : slowest;
+        slowest = millis() - begun > slowest ? millis() - begun : slowest;
         /* The newest of them by the API too, and nothing is left in doubt. */
         char path[100], id[UUID_TEXT];
         for (int i = acked_count > 5 ? acked_count - 5 : 0; i < acked_count; i++) {
@@ -144,7 +144,8 @@ static void every_acknowledged_order_is_there_once_after_kill_9(void **state)
     }
     server_stop(&server);
     check_store(runs);
-    print_message("%d kills, %d acknowledged orders, slowest restart %.0f ms\n", runs, acked_count, slowest);
+    print_message("%d kills, %d acknowledged orders, slowest restart %lld ms\n", runs, acked_count,
+                  (long long)slowest);
     assert_true(acked_count > runs * 5);
     char program[300], db[200], out[2000];
     snprintf(program, sizeof program, "%s/quanta-audit", build_dir());

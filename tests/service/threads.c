@@ -169,8 +169,10 @@ static void tables_equal_the_listing_after_the_backend_was_killed(void **state)
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 5; i++) {
             char body[300], key[40];
-            snprintf(body, sizeof body, "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"1\",\"price\":\"%.3f\"}", instrument,
-                     price - 0.001 * (i * 4) - 0.01 * round);
+            snprintf(body, sizeof body,
+                     "{\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"buy\",\"quantity\":\"1\","
+                     "\"price\":\"%.3f\"}",
+                     instrument, price - 0.001 * (i * 4) - 0.01 * round);
             snprintf(key, sizeof key, "k-%d-%d", round, i);
             int before = answer.count;
             client_request(c, "POST", "/v1/trading/orders", body, key, INT64_MIN, take, NULL);

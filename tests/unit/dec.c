@@ -141,6 +141,7 @@ static void ids_are_versioned_ordered_and_derived(void **state)
     struct uuid a = uuid_v7(1000 * SECOND), b = uuid_v7(1001 * SECOND), c, d = uuid_v8(1, 77, 2),
                 e = uuid_v8(1, 77, 2);
     assert_true(memcmp(&a, &b, 16) < 0);
+    assert_int_equal(uuid_time(&a), 1000 * SECOND);
     uuid_format(&a, text);
     assert_int_equal(text[14], '7');
     assert_true(uuid_parse(text, &c));
