@@ -3,6 +3,7 @@
 #include <string.h>
 #include "tui/app.h"
 
+#define ANSWER_DUE (3 * SECOND)
 #define ORDER_LIFE (10 * SECOND) /* an order that is later than this is refused, never executed stale */
 
 struct asked {
@@ -148,8 +149,11 @@ void app_resolve_sent(struct app *a)
     for (int i = sent_count(a->sent) - 1; i >= 0; i--) {
         const char *what;
         char path[100], id[UUID_TEXT];
+        struct uuid order = sent_at(a->sent, i, &what);
+        if (clock_utc(&clock_system) - uuid_time(&order) < ANSWER_DUE)
+            continue; /* its answer is on the way */
         struct asked *k = mem_new(sizeof *k);
-        k->order = sent_at(a->sent, i, &what);
+        k->order = order;
         snprintf(k->verb, sizeof k->verb, "%s", what);
         snprintf(path, sizeof path, "/v1/trading/orders/%s", uuid_format(&k->order, id));
         perform(a, "GET", path, NULL, INT64_MIN, resolved, k);

@@ -208,33 +208,37 @@ static int depth(struct source *s, const char *product)
     return p ? p->months : curve_index(product) >= 0 ? 1 : 0;
 }
 
-/* Walks each delivery month back (or on) from the anchor once, then lays the days out by nearby. */
+/* Walks each delivery month back from the last day once, then lays the days out by nearby. The shocks of a
+ * day are the same for every month. */
 static void fill_curve(struct sim *s, struct history *h, int c, const date *days, int count)
 {
-    const struct product *p = product_named(curves[c].product);
+    const struct curve *k = &curves[c];
+    const struct product *p = product_named(k->product);
     int depth_of = p ? p->months : 1, months = p ? depth_of + count / 20 + 3 : 1;
     date start = p ? product_front(p, days[0]) : 0;
-    double *logs = mem_new((size_t)count * (size_t)months * sizeof *logs);
-    for (int m = 0; m < months; m++) {
-        date month = p ? date_month_start(start, m) : 0;
-        double x = close_log(s, c, month, days[count - 1]);
-        for (int i = count - 1; i >= 0; i--) {
-            logs[i * months + m] = x;
-            x -= increment(s, c, month, days[i]);
+    double *logs = mem_new((size_t)count * (size_t)months * sizeof *logs), *x = mem_new((size_t)months * sizeof *x);
+    for (int m = 0; m < months; m++)
+        x[m] = close_log(s, c, p ? date_month_start(start, m) : 0, days[count - 1]);
+    for (int i = count - 1; i >= 0; i--) {
+        double near = k->sigma_short * shock(s, c, SHORT_FACTOR, days[i], 1) / sqrt(YEAR);
+        double far = k->sigma_long * shock(s, c, LONG_FACTOR, days[i], 1) / sqrt(YEAR);
+        for (int m = 0; m < months; m++) {
+            logs[i * months + m] = x[m];
+            x[m] -= near * exp(-k->kappa * tenor(p ? date_month_start(start, m) : 0, days[i])) + far;
         }
     }
     for (int i = 0; i < count; i++) {
         dec prices[64];
         date front = p ? product_front(p, days[i]) : days[i];
-        for (int n = 0; n < depth_of; n++) {
-            int m = 0;
-            while (p && m + 1 < months && date_month_start(start, m) < date_month_start(front, n))
-                m++;
-            prices[n] = rounded(curves[c].product, exp(logs[i * months + m]));
-        }
-        history_append(h, curves[c].product, depth_of, days[i], front, prices);
+        int m = 0;
+        while (p && m + 1 < months && date_month_start(start, m) < front)
+            m++;
+        for (int n = 0; n < depth_of; n++)
+            prices[n] = rounded(k->product, exp(logs[i * months + (m + n < months ? m + n : months - 1)]));
+        history_append(h, k->product, depth_of, days[i], front, prices);
     }
     free(logs);
+    free(x);
 }
 
 static void fill(struct source *base, struct history *h, date last)
