@@ -84,6 +84,9 @@ static bool lock_dir(void)
         snprintf(why, sizeof why, "data-dir %s: cannot be written", app.dir);
         return false;
     }
+    /* For a second: the one before may be ending, and a client may be asking whether somebody holds it. */
+    for (int tries = 0; tries < 50 && flock(app.lock, LOCK_EX | LOCK_NB) != 0; tries++)
+        usleep(20000);
     if (flock(app.lock, LOCK_EX | LOCK_NB) != 0) {
         snprintf(why, sizeof why, "data-dir %s: another quantad uses it", app.dir);
         return false;

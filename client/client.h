@@ -45,7 +45,8 @@ void client_state(struct client *c, struct link_state *out);
 
 /* What came of a request: `status` 0 when there was no answer, then `body` says why. */
 typedef void client_done_fn(void *arg, int status, const char *body);
-/* done is called from client_poll. `key`: Idempotency-Key; `version`: If-Match, INT64_MIN for none. */
+/* done is called from client_poll, or with status 0 from client_close. `key`: Idempotency-Key; `version`:
+ * If-Match, INT64_MIN for none. */
 void client_request(struct client *c, const char *method, const char *path, const char *body, const char *key,
                     int64_t version, client_done_fn *done, void *arg);
 /* The same, waiting. Returns the status; *body is the caller's to free. */

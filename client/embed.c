@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 #include "common/clock.h"
 
 #define START_SECONDS 20
+#define LOG_MAX       (1 << 20)
 
 /* Whether that process is a quantad that runs: numbers are used again, and one that was killed stays a
  * zombie until its parent, which may be this program, takes notice. */
@@ -65,7 +67,7 @@ static pid_t start(const char *dir, const char *quantad, const char *market, con
     pid_t pid = fork();
     if (pid)
         return pid;
-    int null = open("/dev/null", O_RDWR), out = open(log, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    int null = open("/dev/null", O_RDWR), out = open(log, O_CREAT | O_APPEND | O_WRONLY, 0600);
     sigset_t
         none; /* the screen's program takes its signals by a descriptor; its child must not inherit that */
     sigemptyset(&none);
@@ -82,11 +84,13 @@ static pid_t start(const char *dir, const char *quantad, const char *market, con
     _exit(127);
 }
 
-/* The last line that was not a log record: what quantad said when it gave up. */
-static void last_words(const char *log, char *why, size_t room)
+/* The last line since `from` that was not a log record: what quantad said when it gave up. */
+static void last_words(const char *log, long from, char *why, size_t room)
 {
     char line[500];
     FILE *f = fopen(log, "r");
+    if (f && fseek(f, from, SEEK_SET) != 0)
+        rewind(f);
     snprintf(why, room, "the backend did not start; its log is %s", log);
     while (f && fgets(line, sizeof line, f))
         if (*line != '{')
@@ -95,10 +99,31 @@ static void last_words(const char *log, char *why, size_t room)
         fclose(f);
 }
 
+/* Whether a quantad holds the directory. Asking takes the lock for an instant; quantad tries for longer. */
+static bool held(const char *dir)
+{
+    char path[420];
+    snprintf(path, sizeof path, "%s/lock", dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool taken = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    if (fd >= 0)
+        close(fd);
+    return taken;
+}
+
+/* Where the log ends now; one that has grown large is begun again. */
+static long log_end(const char *log)
+{
+    struct stat st;
+    if (stat(log, &st) != 0 || (st.st_size > LOG_MAX && truncate(log, 0) == 0))
+        return 0;
+    return (long)st.st_size;
+}
+
 bool embed_join(const char *dir, const char *quantad, const char *market, struct endpoint *out, char *why,
                 size_t room)
 {
-    char log[440], stamp[440];
+    char log[440], stamp[440], events[1024];
     if (read_endpoint(dir, out))
         return true;
     make_dir(dir);
@@ -110,27 +135,23 @@ bool embed_join(const char *dir, const char *quantad, const char *market, struct
         close(watch);
         return false;
     }
+    long from = log_end(log);
     pid_t pid = start(dir, quantad, market ? market : access(stamp, F_OK) == 0 ? "none" : "sim", log);
     int64_t until = clock_mono(&clock_system) + START_SECONDS * SECOND;
     bool ok = false, ended = false;
     while (!(ok = read_endpoint(dir, out)) && clock_mono(&clock_system) < until) {
-        int status;
         struct pollfd p = {.fd = watch, .events = POLLIN};
-        char events[1024];
-        if (!ended && waitpid(pid, &status, WNOHANG) == pid)
+        if (!ended && waitpid(pid, NULL, WNOHANG) == pid)
             ended = true;
-        if (ended &&
-            !read_endpoint(dir, out)) { /* a neighbour that started first holds the lock: wait for its file */
-            last_words(log, why, room);
-            if (!strstr(why, "another quantad"))
-                break;
-        }
+        if (ended && !held(dir) && !read_endpoint(dir, out))
+            break; /* it gave up; a neighbour that started first would hold the lock, and its file would come
+                    */
         poll(&p, 1, 50);
         while (read(watch, events, sizeof events) > 0)
             ;
     }
-    if (!ok && !*why)
-        last_words(log, why, room);
+    if (!ok && !(ok = read_endpoint(dir, out)))
+        last_words(log, from, why, room);
     close(watch);
     return ok;
 }

@@ -147,6 +147,14 @@ bool rest_start(struct client *c)
     return true;
 }
 
+/* Nobody waits for it any more; what its owner kept for the answer is his to let go. */
+static void abandon(struct call *k)
+{
+    if (k->done)
+        k->done(k->arg, k->status, k->answer ? k->answer : "the program ends");
+    free_call(k);
+}
+
 void rest_stop(struct client *c)
 {
     struct call *k;
@@ -158,10 +166,10 @@ void rest_stop(struct client *c)
     for (int i = 0; i < 2; i++) {
         pthread_join(c->lanes[i].thread, NULL);
         while ((k = pop(&c->lanes[i].waiting, &c->lanes[i].waiting_last)))
-            free_call(k);
+            abandon(k);
     }
     while ((k = pop(&c->done, &c->done_last)))
-        free_call(k);
+        abandon(k);
 }
 
 static struct lane *lane_of(struct client *c, const char *method, const char *path)

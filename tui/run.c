@@ -121,7 +121,7 @@ int run_screen(struct app *a)
         }
         if (p[2].revents && !take_signals(a, signals, &a->urgent))
             break;
-        if (p[0].revents & (POLLHUP | POLLERR) && !(p[0].revents & POLLIN))
+        if (p[0].revents & (POLLHUP | POLLERR | POLLNVAL))
             break; /* the terminal is gone */
         if (p[0].revents)
             take_keys(a);

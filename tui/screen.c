@@ -134,7 +134,10 @@ bool screen_possible(char *why, size_t room)
     }
     bool known = term && *term && setupterm(NULL, 1, &error) == 0;
     const char *move_to = known ? tigetstr((char *)(uintptr_t) "cup") : NULL;
-    if (move_to && move_to != (char *)-1)
+    bool moves = move_to && move_to != (char *)-1;
+    if (known)
+        del_curterm(cur_term);
+    if (moves)
         return true;
     snprintf(why, room, "TERM '%.40s': %s; try TERM=xterm-256color", term ? term : "",
              known ? "the terminal cannot move its cursor" : "this terminal is not known");

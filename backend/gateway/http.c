@@ -311,7 +311,7 @@ int http_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return 0;
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
         lws_set_timer_usecs(wsi, LWS_SET_TIMER_USEC_CANCEL);
-        if (r && !r->answered) {
+        if (r && !r->answered && !r->begun) { /* told for an empty body too, which begin() has routed */
             r->begun = true;
             route_request(r);
         }

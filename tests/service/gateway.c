@@ -1,5 +1,6 @@
 /* The gateway from outside: REST, guards, idempotency, permissions, streams. */
 #include <unistd.h>
+#include "common/calendar.h"
 #include "common/clock.h"
 #include "common/table.h"
 #include "tests/support/websocket.h"
@@ -167,6 +168,31 @@ static void the_same_key_and_body_give_the_same_result_and_another_body_409(void
         name, mid - 0.15);
     expect(server_request(&s, "POST", "/v1/trading/orders", "Idempotency-Key: twice\r\n", body), 409,
            "came before with another request");
+}
+
+/* A POST with an empty body is one command, not two: five closes move the date by five business days. */
+static void an_empty_body_is_carried_out_once(void **state)
+{
+    (void)state;
+    char before[16];
+    date d = 0;
+    server_sign_in(&s, "operations");
+    struct reply r = server_get(&s, "/v1/trading/halt");
+    json_t *j = json_loads(r.body, 0, NULL);
+    snprintf(
+        before, sizeof before, "%s",
+        json_string_value(json_object_get(json_array_get(json_object_get(j, "rows"), 0), "business_date")));
+    json_decref(j);
+    free(r.body);
+    assert_true(date_parse(before, &d));
+    for (int i = 0; i < 5; i++) {
+        r = server_post(&s, "/v1/trading/day-roll", NULL);
+        assert_int_equal(r.status, 200);
+        free(r.body);
+        d = calendar_add(CALENDAR_UK, d, 1);
+    }
+    expect(server_get(&s, "/v1/trading/halt"), 200, date_format(d, (char[TIME_TEXT]){0}));
+    server_sign_in(&s, "trader");
 }
 
 static void a_replace_needs_the_version_it_is_about(void **state)
@@ -512,6 +538,7 @@ int main(void)
         cmocka_unit_test(an_order_is_told_and_can_be_read_by_its_id),
         cmocka_unit_test(a_refused_order_is_a_problem_with_rule_limit_and_value_and_is_kept),
         cmocka_unit_test(the_same_key_and_body_give_the_same_result_and_another_body_409),
+        cmocka_unit_test(an_empty_body_is_carried_out_once),
         cmocka_unit_test(a_replace_needs_the_version_it_is_about),
         cmocka_unit_test(roles_do_what_the_table_says),
         cmocka_unit_test(ambiguous_and_oversize_requests_are_refused),

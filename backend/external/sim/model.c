@@ -216,7 +216,8 @@ static void fill_curve(struct sim *s, struct history *h, int c, const date *days
     const struct product *p = product_named(k->product);
     int depth_of = p ? p->months : 1, months = p ? depth_of + count / 20 + 3 : 1;
     date start = p ? product_front(p, days[0]) : 0;
-    double *logs = mem_new((size_t)count * (size_t)months * sizeof *logs), *x = mem_new((size_t)months * sizeof *x);
+    double *logs = mem_new((size_t)count * (size_t)months * sizeof *logs),
+           *x = mem_new((size_t)months * sizeof *x);
     for (int m = 0; m < months; m++)
         x[m] = close_log(s, c, p ? date_month_start(start, m) : 0, days[count - 1]);
     for (int i = count - 1; i >= 0; i--) {
