@@ -8,7 +8,8 @@ OPT     ?= -O2
 WARN     = -Wall -Wextra -Wshadow -Wconversion $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -Werror
 PKGS     = libcurl jansson libwebsockets libcrypto libssl sqlite3 ncursesw
 CFLAGS  ?= $(OPT) -g1
-ALL_C    = -std=c17 -D_GNU_SOURCE -I. -I$(BUILD) $(WARN) $(CFLAGS) -fno-math-errno -fstack-protector-strong
+PQ_C     = $(shell pkg-config --cflags libpq 2>/dev/null)
+ALL_C    = -std=c17 -D_GNU_SOURCE -I. -I$(BUILD) $(PQ_C) $(WARN) $(CFLAGS) -fno-math-errno -fstack-protector-strong
 comma   := ,
 ifdef SANITIZE
 BUILD   := build/$(subst $(comma),-,$(SANITIZE))
@@ -23,13 +24,13 @@ COMMON   = $(wildcard common/*.c common/records/*.c)
 BACKEND  = $(filter-out backend/main.c backend/audit.c,$(wildcard backend/*.c backend/*/*.c backend/*/*/*.c))
 CLIENT   = $(wildcard client/*.c)
 TUI      = $(filter-out tui/main.c,$(wildcard tui/*.c tui/panes/*.c))
-TESTS    = $(wildcard tests/unit/*.c tests/service/*.c tests/screen/*.c tests/fault/*.c)
+TESTS    = $(wildcard tests/unit/*.c tests/service/*.c tests/screen/*.c tests/fault/*.c tests/tier/*.c)
 objs     = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SUPPORT  = $(wildcard tests/support/*.c)
 ASSETS   = $(wildcard themes/* keymaps/*)
 
 COMMON_LIBS  = -ljansson -lm
-BACKEND_LIBS = -lwebsockets -lsqlite3 -lcrypto $(COMMON_LIBS) -lpthread
+BACKEND_LIBS = -lwebsockets -lsqlite3 -lpq -lcrypto $(COMMON_LIBS) -lpthread
 CLIENT_LIBS  = -lwebsockets -lcurl $(COMMON_LIBS) -lpthread
 TUI_LIBS     = -lncursesw -ltinfo $(CLIENT_LIBS)
 
@@ -68,15 +69,18 @@ tests: $(PROGRAMS) $(TEST_BINS)
 
 deps:
 	@sh .ci/deps.sh
+# The servers of tests/tier; a suite whose server cannot be had skips itself and says so.
+test-deps: deps
+	@sh .ci/deps.sh postgresql || echo "no PostgreSQL server: its tests will skip"
 run: deps
 	@$(MAKE) -s -j2 all
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/quanta-tui; else \
 	  $(BUILD)/quanta-tui --screenshot 160x48 && echo && \
 	  echo "No terminal here. Open the desk in one with: $(abspath $(BUILD))/quanta-tui"; fi
-check: deps
+check: test-deps
 	@$(MAKE) -s -j2 tests
 	@bash tests/run.sh $(BUILD) $(SUITES)
-soak: deps
+soak: test-deps
 	@$(MAKE) -s -j2 tests
 	@QUANTA_SOAK=1 bash tests/run.sh $(BUILD) $(SUITES)
 bench: deps
@@ -106,5 +110,5 @@ help:
 	@echo "make install PREFIX= DESTDIR=, make clean"
 	@echo "make SANITIZE=address,undefined check; make SANITIZE=thread check"
 
-.PHONY: all tests deps run check soak bench openapi format install clean help
+.PHONY: all tests deps test-deps run check soak bench openapi format install clean help
 .SECONDARY:

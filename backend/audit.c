@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     if (n > 6 && !strcmp(argv[1] + n - 6, ".jsonl"))
         return verify_lines(argv[1]);
     snprintf(address, sizeof address, "sqlite:%.480s", argv[1]);
-    struct store *s = store_reader(address, why, sizeof why);
+    struct store *s = store_sqlite(address, true, why, sizeof why);
     if (!s) {
         fprintf(stderr, "quanta-audit: %s\n", why);
         return 2;

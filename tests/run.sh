@@ -6,7 +6,7 @@ export QUANTA_BUILD="$build"
 logs="$build/tests/logs"
 rm -rf "$logs"
 mkdir -p "$logs"
-if [ $# -gt 0 ]; then list="$*"; else list=$(cd tests && ls fault/*.c screen/*.c service/*.c unit/*.c 2>/dev/null | sed 's/\.c$//'); fi
+if [ $# -gt 0 ]; then list="$*"; else list=$(cd tests && ls fault/*.c screen/*.c tier/*.c service/*.c unit/*.c 2>/dev/null | sed 's/\.c$//'); fi
 one() {
     log="$logs/$(echo "$1" | tr / -).log"
     start=$(date +%s.%N)

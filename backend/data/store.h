@@ -52,8 +52,13 @@ struct store {
     const struct store_ops *ops;
 };
 
-/* `address` is sqlite:PATH, with ?vfs=NAME&synchronous=OFF|FULL for tests. NULL with one line in `why`. */
+/* `address` is sqlite:PATH, with ?vfs=NAME&synchronous=OFF|FULL for tests, or postgresql://... as libpq takes
+ * it, several hosts included. NULL with one line in `why`. */
 struct store *store_open(const char *address, char *why, size_t room);
 void store_batch_free(struct store_batch *b);
 /* A second, read-only connection for reader threads: same interface, commit fails. */
 struct store *store_reader(const char *address, char *why, size_t room);
+
+/* The engines themselves, for store.c and for programs that need one alone. */
+struct store *store_sqlite(const char *address, bool reader, char *why, size_t room);
+struct store *store_postgres(const char *address, bool reader, char *why, size_t room);

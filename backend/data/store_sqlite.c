@@ -467,7 +467,7 @@ static void option(const char *query, const char *name, char *out, size_t room)
         snprintf(out, room, "%.*s", (int)strcspn(at + strlen(name), "&"), at + strlen(name));
 }
 
-static struct store *open_sqlite(const char *address, bool reader, char *why, size_t room)
+struct store *store_sqlite(const char *address, bool reader, char *why, size_t room)
 {
     char path[400], vfs[32] = "", synchronous[8] = "FULL", pragma[260];
     if (strncmp(address, "sqlite:", 7) != 0) {
@@ -503,23 +503,4 @@ static struct store *open_sqlite(const char *address, bool reader, char *why, si
     if (!reader && !*vfs && strcmp(path, ":memory:") != 0)
         make_reserve(s, path);
     return &s->base;
-}
-
-struct store *store_open(const char *address, char *why, size_t room)
-{
-    return open_sqlite(address, false, why, room);
-}
-
-struct store *store_reader(const char *address, char *why, size_t room)
-{
-    return open_sqlite(address, true, why, room);
-}
-
-void store_batch_free(struct store_batch *b)
-{
-    for (int i = 0; i < b->fact_count; i++)
-        free(b->facts[i].row);
-    free(b->facts);
-    free(b->audits);
-    *b = (struct store_batch){0};
 }

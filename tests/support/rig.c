@@ -58,7 +58,9 @@ void rig_open(struct rig *r, const struct rig_config *c)
     r->clock = clock_fixed(start);
     r->cache = cache_local();
     r->pool = pool_new(0, NULL, NULL);
-    if (c->store)
+    if (c->address)
+        snprintf(r->store, sizeof r->store, "%s", c->address);
+    else if (c->store)
         snprintf(r->store, sizeof r->store, "sqlite:%s", c->store);
     else
         snprintf(r->store, sizeof r->store, "sqlite:%s/quanta.db", temp_dir());

@@ -16,15 +16,16 @@ struct rig {
     struct source *source;
     struct market *market;
     struct venue_link link;
-    char store[200];
+    char store[300];
     struct outcome last; /* of the last command; last.answer is not kept */
     struct order order;  /* the last answer when it was an order */
 };
 struct rig_config {
-    const char *store;  /* path of the database; NULL: a new one */
-    uint64_t faults;    /* seed of the stream's and queue's delays; 0: none */
-    const char *replay; /* folder; NULL: simulated */
-    bool closed;        /* only the node and its services: no desk, no recovery */
+    const char *address; /* of any store, as store_open takes it */
+    const char *store;   /* path of the database; NULL: a new one */
+    uint64_t faults;     /* seed of the stream's and queue's delays; 0: none */
+    const char *replay;  /* folder; NULL: simulated */
+    bool closed;         /* only the node and its services: no desk, no recovery */
 };
 /* Monday 2026-11-23 14:00 UTC; the desk opens on it. */
 void rig_open(struct rig *r, const struct rig_config *config);

@@ -1,0 +1,42 @@
+#include "backend/data/store.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* To add an engine, write its file and a line here. */
+static const struct {
+    const char *scheme;
+    struct store *(*open)(const char *address, bool reader, char *why, size_t room);
+} engines[] = {
+    {"sqlite:", store_sqlite},
+    {"postgresql:", store_postgres},
+    {"postgres:", store_postgres},
+};
+
+static struct store *open_by_scheme(const char *address, bool reader, char *why, size_t room)
+{
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
+        if (!strncmp(address, engines[i].scheme, strlen(engines[i].scheme)))
+            return engines[i].open(address, reader, why, room);
+    snprintf(why, room, "store '%.60s': expected sqlite:PATH or postgresql://...", address);
+    return NULL;
+}
+
+struct store *store_open(const char *address, char *why, size_t room)
+{
+    return open_by_scheme(address, false, why, room);
+}
+
+struct store *store_reader(const char *address, char *why, size_t room)
+{
+    return open_by_scheme(address, true, why, room);
+}
+
+void store_batch_free(struct store_batch *b)
+{
+    for (int i = 0; i < b->fact_count; i++)
+        free(b->facts[i].row);
+    free(b->facts);
+    free(b->audits);
+    *b = (struct store_batch){0};
+}
