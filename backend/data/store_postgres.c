@@ -161,14 +161,17 @@ static bool migrate_record(struct postgres_store *s, const struct record *r)
     return ok;
 }
 
+/* a define, so that the literal it ends is whole */
+#define FACT_BODY "body text)"
+
 static bool migrate(struct postgres_store *s)
 {
     static const char *const base[] = {
         "CREATE TABLE IF NOT EXISTS meta(key text PRIMARY KEY,value text)",
         "CREATE TABLE IF NOT EXISTS shard(id integer PRIMARY KEY,epoch bigint NOT NULL,seq bigint NOT NULL)",
         "INSERT INTO shard VALUES(1,0,0) ON CONFLICT DO NOTHING",
-        "CREATE TABLE IF NOT EXISTS fact(seq bigint PRIMARY KEY,time bigint,record text,removed boolean,body "
-        "text)",
+        "CREATE TABLE IF NOT EXISTS fact(seq bigint PRIMARY KEY,time bigint,record text,removed "
+        "boolean," FACT_BODY,
         "CREATE TABLE IF NOT EXISTS outbox(destination integer,seq bigint,PRIMARY KEY(destination,seq))",
         "CREATE TABLE IF NOT EXISTS cursor(destination integer PRIMARY KEY,seq bigint)",
     };
