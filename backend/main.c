@@ -18,6 +18,7 @@
 #include "backend/risk/risk.h"
 #include "backend/trading/trading.h"
 #include "common/config.h"
+#include "common/dirs.h"
 #include "common/log.h"
 
 static const struct setting settings[] = {
@@ -63,17 +64,6 @@ static void on_signal(int signal)
 }
 
 /* ---- the data directory ---- */
-
-static bool make_dir(const char *path)
-{
-    char part[300];
-    for (size_t i = 1; path[i]; i++)
-        if (path[i] == '/') {
-            snprintf(part, sizeof part, "%.*s", (int)i, path);
-            mkdir(part, 0700);
-        }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
 
 static bool lock_dir(void)
 {
@@ -341,17 +331,13 @@ static bool prepare(void)
                  config_get(app.config, "services"));
         return false;
     }
-    const char *listen = config_get(app.config, "listen"), *colon = strrchr(listen, ':');
-    int port, used = 0;
-    if (!colon || sscanf(colon + 1, "%5d%n", &port, &used) != 1 || colon[1 + used] || port < 0 ||
-        port > 65535) {
-        snprintf(why, sizeof why, "listen '%s': expected HOST:PORT", listen);
+    struct gateway_address address;
+    if (!gateway_address(config_get(app.config, "listen"), &address, why, sizeof why))
         return false;
-    }
     if (!tier("cache") || !tier("stream") || !tier("queue"))
         return false;
     snprintf(app.dir, sizeof app.dir, "%s", dir);
-    if (!make_dir(app.dir)) {
+    if (!dirs_make(app.dir)) {
         snprintf(why, sizeof why, "data-dir %s: %s", app.dir, strerror(errno));
         return false;
     }

@@ -9,6 +9,15 @@
 #include "client/embed.h"
 #include "client/private.h"
 
+bool client_address(struct client *c)
+{
+    if (strncmp(c->url, "unix:/", 6) != 0)
+        return sscanf(c->url, "http://%99[^:/]:%d", c->host, &c->port) == 2;
+    snprintf(c->host, sizeof c->host, "+%.108s", c->url + 5);
+    c->port = 0;
+    return strlen(c->url + 5) < 108;
+}
+
 static bool locate(struct client *c, char *why, size_t room)
 {
     struct endpoint e;
@@ -24,8 +33,8 @@ static bool locate(struct client *c, char *why, size_t room)
         snprintf(c->url, sizeof c->url, "%s", e.url);
         snprintf(c->token_file, sizeof c->token_file, "%s", e.token_file);
     }
-    if (sscanf(c->url, "http://%99[^:/]:%d", c->host, &c->port) != 2) {
-        snprintf(why, room, "url '%s': expected http://HOST:PORT", c->url);
+    if (!client_address(c)) {
+        snprintf(why, room, "url '%s': expected http://HOST:PORT or unix:PATH", c->url);
         return false;
     }
     if (!*c->token_file) {

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/clock.h"
+#include "common/dirs.h"
 
 #define START_SECONDS 20
 #define LOG_MAX       (1 << 20)
@@ -48,17 +49,6 @@ static bool read_endpoint(const char *dir, struct endpoint *out)
     }
     json_decref(j);
     return ok;
-}
-
-static void make_dir(const char *path)
-{
-    char part[400];
-    for (size_t i = 1; path[i]; i++)
-        if (path[i] == '/') {
-            snprintf(part, sizeof part, "%.*s", (int)i, path);
-            mkdir(part, 0700);
-        }
-    mkdir(path, 0700);
 }
 
 /* The child outlives this program by its --linger; its log is a file beside the store. */
@@ -126,7 +116,10 @@ bool embed_join(const char *dir, const char *quantad, const char *market, struct
     char log[440], stamp[440], events[1024];
     if (read_endpoint(dir, out))
         return true;
-    make_dir(dir);
+    if (!dirs_make(dir)) {
+        snprintf(why, room, "data directory %s: %s", dir, strerror(errno));
+        return false;
+    }
     snprintf(log, sizeof log, "%s/quantad.log", dir);
     snprintf(stamp, sizeof stamp, "%s/stamp", dir);
     int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

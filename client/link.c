@@ -237,9 +237,9 @@ static bool find_again(struct client *c)
     pthread_mutex_lock(&c->lock);
     snprintf(c->url, sizeof c->url, "%s", e.url);
     snprintf(c->token_file, sizeof c->token_file, "%s", e.token_file);
-    sscanf(c->url, "http://%99[^:]:%d", c->host, &c->port);
+    bool known = client_address(c);
     pthread_mutex_unlock(&c->lock);
-    return embed_token(c->token_file, c->desk_token, sizeof c->desk_token, why, sizeof why) &&
+    return known && embed_token(c->token_file, c->desk_token, sizeof c->desk_token, why, sizeof why) &&
            rest_sign_in(c, c->user, why, sizeof why) == 201;
 }
 
@@ -255,7 +255,7 @@ static void dial(struct link *l)
     i.address = c->host;
     i.port = c->port;
     i.path = "/v1/stream";
-    i.host = c->host;
+    i.host = *c->host == '+' ? "localhost" : c->host;
     i.protocol = protocols[0].name;
     i.local_protocol_name = protocols[0].name;
     i.pwsi = &l->wsi;

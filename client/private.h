@@ -23,8 +23,8 @@ struct call {
 };
 struct client {
     struct client_config config;
-    char url[128], token_file[400], desk_token[80], token[80], host[100], data_dir[400], quantad[400],
-        user[33];
+    char url[128], token_file[400], desk_token[80], token[80], data_dir[400], quantad[400], user[33];
+    char host[110]; /* as libwebsockets takes it: a socket's path has a + before it, and port 0 */
     int port, event;
     pthread_mutex_t lock;
     struct stream streams[RECORD_COUNT];
@@ -43,6 +43,8 @@ struct client {
     struct call *done, *done_last;
 };
 
+/* client.c: c->url into host and port; false when it is neither http://HOST:PORT nor unix:PATH. */
+bool client_address(struct client *c);
 /* rest.c */
 bool rest_start(struct client *c);
 void rest_stop(struct client *c);

@@ -36,11 +36,17 @@ static void set_headers(struct curl_slist **list, const char *token, const struc
 /* One exchange on a handle that keeps its connection. */
 static void perform(struct client *c, CURL *h, struct call *k, const char *token)
 {
-    char url[460], problem[CURL_ERROR_SIZE] = "";
+    char url[460], base[128], path[110] = "", problem[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = NULL;
     struct buf answer = {0};
     long status = 0;
-    snprintf(url, sizeof url, "%s%s", c->url, k->path);
+    pthread_mutex_lock(&c->lock); /* a restarted backend has another address */
+    bool local = *c->host == '+';
+    snprintf(base, sizeof base, "%s", local ? "http://localhost" : c->url);
+    snprintf(path, sizeof path, "%s", local ? c->host + 1 : "");
+    pthread_mutex_unlock(&c->lock);
+    snprintf(url, sizeof url, "%s%s", base, k->path);
+    curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, local ? path : NULL);
     set_headers(&headers, token, k);
     curl_easy_setopt(h, CURLOPT_URL, url);
     curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
@@ -63,7 +69,8 @@ static void perform(struct client *c, CURL *h, struct call *k, const char *token
         curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
     else {
         buf_clear(&answer);
-        buf_printf(&answer, "no answer from %s: %s", c->url, *problem ? problem : curl_easy_strerror(rc));
+        buf_printf(&answer, "no answer from %s: %s", local ? path : base,
+                   *problem ? problem : curl_easy_strerror(rc));
     }
     k->status = (int)status;
     k->answer = answer.data ? answer.data : mem_text("");

@@ -1,5 +1,6 @@
 /* quanta-tui: reads settings, finds or starts the backend, and hands over to the screen or to -e. */
 #include <curl/curl.h>
+#include <errno.h>
 #include <limits.h>
 #include <locale.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "common/config.h"
+#include "common/dirs.h"
 #include "common/log.h"
 #include "tui/app.h"
 
@@ -105,9 +107,8 @@ static bool read_all(int *rows, int *cols)
 static bool open_sent(const char *dir)
 {
     char path[460];
-    struct stat st;
-    if (stat(dir, &st) != 0 && mkdir(dir, 0700) != 0) {
-        snprintf(why, sizeof why, "%s: cannot be made", dir);
+    if (!dirs_make(dir)) {
+        snprintf(why, sizeof why, "data directory %s: %s", dir, strerror(errno));
         return false;
     }
     snprintf(path, sizeof path, "%.440s/sent", dir);

@@ -5,7 +5,7 @@
 #include "backend/platform/pool.h"
 
 struct gateway_config {
-    const char *listen;   /* HOST:PORT; port 0 picks a free one */
+    const char *listen;   /* HOST:PORT, port 0 picks a free one; or unix:PATH */
     const char *data_dir; /* endpoint.json and the desk's token go here */
     const char *store;    /* address, for reader threads */
     const char *stamp;    /* sim, replay or live */
@@ -20,6 +20,13 @@ struct gateway_config {
     void *arg;
 };
 struct gateway;
+struct gateway_address {
+    bool local;     /* a socket in the file system, its owner's alone */
+    char host[108]; /* host, or the socket's path (as long as sockaddr_un takes) */
+    int port;
+};
+/* HOST:PORT or unix:PATH. False with one line in `why`. */
+bool gateway_address(const char *text, struct gateway_address *out, char *why, size_t room);
 /* Date and source of the first curve, for people. Borrowed. */
 void gateway_origin(struct gateway *g, const char *origin);
 /* Follows the node's rows from now on; serves nothing yet. NULL with one line in `why`. The node's wake

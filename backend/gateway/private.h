@@ -79,6 +79,8 @@ struct gateway {
     struct feeds feeds;
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct gateway_address address;
+    bool bound;
     struct session_row *sessions;
     struct client *clients;
     int client_count;
@@ -102,6 +104,9 @@ void reply_outcome(struct request *r, int status, const struct outcome *o);
 void reply_text(struct request *r, int status, const char *type, const char *text, size_t n);
 /* Reads JSON from a stranger: depth at most 32, no duplicate keys. NULL with a line in `why`. */
 json_t *json_from_stranger(const char *text, size_t n, char *why, size_t room);
+
+/* listen.c */
+void listen_forget(const struct gateway *g); /* endpoint.json and the socket go */
 
 /* routes.c */
 void route_request(struct request *r);

@@ -1,57 +1,12 @@
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "backend/gateway/private.h"
 #include "common/log.h"
 #include "common/ticker.h"
 
 #define TICK_MS 50
 #define SLOW_NS (5 * MILLI)
-
-static const struct lws_protocols protocols[] = {
-    {"http", http_callback, sizeof(struct http_pss), 4096, 0, NULL, 0},
-    {"quanta.v1", stream_callback, sizeof(struct client), 4096, 0, NULL, 0},
-    {NULL, NULL, 0, 0, 0, NULL, 0},
-};
-
-static void lws_log(int level, const char *line)
-{
-    char text[300];
-    snprintf(text, sizeof text, "%.*s", (int)strcspn(line, "\n"), line);
-    log_event(level & LLL_ERR ? LOG_ERROR : LOG_WARNING, text, NULL);
-}
-
-/* Clients find the backend by this file; it appears whole or not at all. */
-static bool write_endpoint(struct gateway *g, char *why, size_t room)
-{
-    char path[420], part[440], text[900];
-    const char *colon = strrchr(g->config.listen, ':');
-    int n =
-        snprintf(text, sizeof text, "{\"url\":\"http://%.*s:%d\",\"pid\":%d,\"token_file\":\"%s/token\"}\n",
-                 (int)(colon - g->config.listen), g->config.listen, lws_get_vhost_listen_port(g->vhost),
-                 (int)getpid(), g->config.data_dir);
-    snprintf(path, sizeof path, "%s/endpoint.json", g->config.data_dir);
-    snprintf(part, sizeof part, "%s.part", path);
-    int fd = open(part, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, text, (size_t)n) == n;
-    if (fd >= 0)
-        close(fd);
-    if (ok)
-        ok = rename(part, path) == 0;
-    if (!ok)
-        snprintf(why, room, "%s: cannot be written", path);
-    return ok;
-}
-
-/* Who comes from now on starts a backend of his own. */
-static void forget_endpoint(const struct gateway *g)
-{
-    char path[420];
-    snprintf(path, sizeof path, "%s/endpoint.json", g->config.data_dir);
-    unlink(path);
-}
 
 static void tell_tier(struct gateway *g, const char *name, const char *kind, const char *state, int64_t time,
                       int64_t lag)
@@ -149,37 +104,6 @@ static void turn(struct gateway *g)
         g->slow_turns++;
 }
 
-static bool listen_on(struct gateway *g, char *why, size_t room)
-{
-    struct lws_context_creation_info info = {0};
-    char host[128];
-    const char *colon = strrchr(g->config.listen, ':');
-    int port = colon ? atoi(colon + 1) : -1;
-    if (!colon || port < 0 || port > 65535) {
-        snprintf(why, room, "listen '%s': expected HOST:PORT", g->config.listen);
-        return false;
-    }
-    snprintf(host, sizeof host, "%.*s", (int)(colon - g->config.listen), g->config.listen);
-    lws_set_log_level(LLL_ERR, lws_log);
-    static const lws_retry_bo_t keepalive = {.secs_since_valid_ping = 10, .secs_since_valid_hangup = 30};
-    info.port = port;
-    info.iface = host;
-    info.protocols = protocols;
-    info.user = g;
-    info.alpn = "http/1.1";
-    info.max_http_header_data = 8192;
-    info.retry_and_idle_policy = &keepalive;
-    info.timeout_secs = 20;
-    info.options = LWS_SERVER_OPTION_VALIDATE_UTF8 | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND;
-    g->context = lws_create_context(&info);
-    if (g->context)
-        g->vhost = lws_create_vhost(g->context, &info);
-    if (!g->vhost || lws_get_vhost_listen_port(g->vhost) <= 0)
-        snprintf(why, room, "listen %s: the address cannot be bound; is the port in use?", g->config.listen);
-    return g->vhost && lws_get_vhost_listen_port(g->vhost) > 0;
-}
-
 struct gateway *gateway_new(const struct gateway_config *config, struct node *n, struct pool *pool, char *why,
                             size_t room)
 {
@@ -211,16 +135,6 @@ void gateway_origin(struct gateway *g, const char *origin)
     g->origin = origin;
 }
 
-bool gateway_listen(struct gateway *g, char *why, size_t room)
-{
-    char url[160];
-    if (!listen_on(g, why, room) || !desk_token_make(g, why, room) || !write_endpoint(g, why, room))
-        return false;
-    snprintf(url, sizeof url, "%s port %d", g->config.listen, lws_get_vhost_listen_port(g->vhost));
-    log_event(LOG_INFO, "serving", "url.full", url, NULL);
-    return true;
-}
-
 /* In the ticker's thread. */
 static void tick(void *arg)
 {
@@ -247,7 +161,7 @@ void gateway_run(struct gateway *g)
         streams_tick(g);
     }
     ticker_stop(ticker);
-    forget_endpoint(g);
+    listen_forget(g); /* who comes from now on starts a backend of his own */
 }
 
 void gateway_stop(struct gateway *g)
@@ -265,8 +179,7 @@ void gateway_free(struct gateway *g)
 {
     if (!g)
         return;
-    if (g->vhost)
-        forget_endpoint(g);
+    listen_forget(g);
     if (g->context)
         lws_context_destroy(g->context);
     feeds_free(&g->feeds);

@@ -1,6 +1,8 @@
 /* Without a terminal: -e with its three forms, --screenshot, what goes wrong, two programs on one desk. */
 #include <jansson.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "tests/support/server.h"
 
@@ -243,6 +245,73 @@ static void programs_that_start_together_join_one_desk(void **state)
     setenv("XDG_DATA_HOME", first, 1);
 }
 
+static pid_t quantad_on(const char *dir, const char *address)
+{
+    char quantad[300], path[240];
+    snprintf(quantad, sizeof quantad, "%s/quantad", build_dir());
+    snprintf(path, sizeof path, "%s/endpoint.json", dir);
+    unlink(path);
+    pid_t pid = fork();
+    if (!pid) {
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(126);
+        execl(quantad, quantad, "--data-dir", dir, "--listen", address, "--market", "sim:7", (char *)NULL);
+        _exit(127);
+    }
+    for (int64_t until = millis() + 10000; access(path, F_OK) != 0 && millis() < until;)
+        usleep(10000);
+    assert_int_equal(access(path, F_OK), 0);
+    return pid;
+}
+
+static void a_desk_on_a_private_socket(void **state)
+{
+    (void)state;
+    char first[200], dir[100], home[200], path[120], address[140], token[120], quantad[300];
+    struct stat st;
+    int status;
+    snprintf(first, sizeof first, "%s", getenv("XDG_DATA_HOME"));
+    snprintf(dir, sizeof dir, "%s", temp_dir());
+    snprintf(home, sizeof home, "%s/not/yet", dir); /* nobody made it so far */
+    setenv("XDG_DATA_HOME", home, 1);
+    snprintf(path, sizeof path, "%s/desk.sock", dir);
+    snprintf(address, sizeof address, "unix:%s", path);
+    snprintf(token, sizeof token, "%s/token", dir);
+    pid_t pid = quantad_on(dir, address);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISSOCK(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(TUI("--url", address, "--token-file", token, "-e", "buy 3 NGF27 market NG-US", "-e",
+                         "wait 0.5", "-e", "list orders qty=3"),
+                     0);
+    assert_non_null(strstr(out, "filled"));
+
+    /* Neither a neighbour nor a file of somebody's is pushed aside. */
+    snprintf(quantad, sizeof quantad, "%s/quantad", build_dir());
+    char *second[] = {quantad, "--data-dir", (char *)(uintptr_t)temp_dir(), "--listen", address, NULL};
+    assert_int_equal(run_program(second, out, sizeof out), 1);
+    assert_non_null(strstr(out, "another program serves there"));
+    char file[140];
+    snprintf(file, sizeof file, "unix:%s", token);
+    char *third[] = {quantad, "--data-dir", (char *)(uintptr_t)temp_dir(), "--listen", file, NULL};
+    assert_int_equal(run_program(third, out, sizeof out), 1);
+    assert_non_null(strstr(out, "a file is there that is not a socket"));
+    assert_int_equal(access(token, F_OK), 0);
+
+    /* What a killed one left behind is not in the way. */
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    assert_int_equal(access(path, F_OK), 0);
+    pid = quantad_on(dir, address);
+    assert_int_equal(TUI("--url", address, "--token-file", token, "-e", "list orders qty=3"), 0);
+    assert_non_null(strstr(out, "filled"));
+    kill(pid, SIGTERM);
+    waitpid(pid, &status, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+    setenv("XDG_DATA_HOME", first, 1);
+}
+
 static void a_replay_runs_the_real_history(void **state)
 {
     (void)state;
@@ -288,6 +357,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_words_get_one_line),
         cmocka_unit_test(the_users_own_theme_and_keymap_come_first),
         cmocka_unit_test(programs_that_start_together_join_one_desk),
+        cmocka_unit_test(a_desk_on_a_private_socket),
         cmocka_unit_test(a_replay_runs_the_real_history),
     };
     return cmocka_run_group_tests_name("without a terminal", tests, start, stop);

@@ -472,6 +472,7 @@ static void the_second_quantad_on_a_directory_and_a_taken_port_are_told_in_one_l
         const char *option, *value, *says;
     } bad[] = {{"--market", "moon", "expected sim[:SEED]"},
                {"--listen", "nowhere", "expected HOST:PORT"},
+               {"--listen", "unix:desk.sock", "expected unix:PATH"},
                {"--services", "trading", "all in one process"},
                {"--stream", "kafka://x", "this build has local alone"},
                {"--store", "mysql:x", "expected sqlite:PATH"},
