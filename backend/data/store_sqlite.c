@@ -377,6 +377,33 @@ static void close_store(struct store *base)
 static const struct store_ops ops = {"sqlite", commit, load,         facts, meta_get,   meta_put,
                                      head,     cursor, free_reserve, error, close_store};
 
+/* A record that gained fields since the file was made gains their columns, empty. */
+static bool add_columns(struct sqlite_store *s, const struct record *r)
+{
+    uint64_t seen = 0;
+    int rc;
+    sqlite3_stmt *st = prepare(s, "SELECT name FROM pragma_table_info(?)");
+    if (!st)
+        return false;
+    sqlite3_bind_text(st, 1, r->name, -1, SQLITE_STATIC);
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+        for (int i = 0; i < r->field_count; i++)
+            if (!strcmp((const char *)sqlite3_column_text(st, 0), r->fields[i].name))
+                seen |= UINT64_C(1) << i;
+    sqlite3_finalize(st);
+    bool ok = rc == SQLITE_DONE;
+    for (int i = 0; ok && i < r->field_count; i++) {
+        if (seen >> i & 1)
+            continue;
+        struct buf sql = {0};
+        buf_printf(&sql, "ALTER TABLE \"%s\" ADD COLUMN ", r->name);
+        record_sql_column(r, i, &sql);
+        ok = run(s, sql.data);
+        buf_free(&sql);
+    }
+    return ok;
+}
+
 static bool create_schema(struct sqlite_store *s)
 {
     char version[16] = "";
@@ -396,15 +423,15 @@ static bool create_schema(struct sqlite_store *s)
             continue;
         struct buf sql = {0};
         record_sql_create(r, &sql);
-        bool ok = run(s, sql.data);
+        bool ok = run(s, sql.data) && add_columns(s, r);
         buf_free(&sql);
         if (!ok)
             return false;
     }
-    if (meta_get(&s->base, "schema", version, sizeof version) && strcmp(version, SCHEMA) != 0) {
-        snprintf(s->error, sizeof s->error, "schema %s was written by another version (this one reads %s)",
+    if (meta_get(&s->base, "schema", version, sizeof version) && atoi(version) > atoi(SCHEMA)) {
+        snprintf(s->error, sizeof s->error, "schema %s was written by a newer version (this one writes %s)",
                  version, SCHEMA);
-        return false;
+        return false; /* and what was begun is rolled back */
     }
     return meta_put(&s->base, "schema", SCHEMA) && run(s, "COMMIT");
 }

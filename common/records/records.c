@@ -63,6 +63,7 @@ enum {
 #define END(name)                                                                                            \
     }                                                                                                        \
     ;                                                                                                        \
+    _Static_assert(sizeof list / sizeof *list <= 64, "sets of fields are 64 bits wide");                     \
     *count = (int)(sizeof list / sizeof *list);                                                              \
     return list;                                                                                             \
     }
@@ -468,14 +469,21 @@ void record_csv(const struct record *r, const void *row, struct buf *out)
     buf_text(out, "\r\n");
 }
 
-void record_sql_create(const struct record *r, struct buf *out)
+void record_sql_column(const struct record *r, int field, struct buf *out)
 {
     static const char *const types[] = {"BLOB",    "TEXT",    "TEXT",    "INTEGER",
                                         "INTEGER", "INTEGER", "INTEGER", "INTEGER"};
+    buf_printf(out, "\"%s\" %s%s", r->fields[field].name, types[r->fields[field].kind],
+               field == r->key ? " PRIMARY KEY NOT NULL" : "");
+}
+
+void record_sql_create(const struct record *r, struct buf *out)
+{
     buf_printf(out, "CREATE TABLE IF NOT EXISTS \"%s\"(", r->name);
-    for (int i = 0; i < r->field_count; i++)
-        buf_printf(out, "%s\"%s\" %s%s", i ? "," : "", r->fields[i].name, types[r->fields[i].kind],
-                   i == r->key ? " PRIMARY KEY NOT NULL" : "");
+    for (int i = 0; i < r->field_count; i++) {
+        buf_text(out, i ? "," : "");
+        record_sql_column(r, i, out);
+    }
     buf_text(out, r->fields[r->key].kind == FIELD_INT ? ")" : ") WITHOUT ROWID");
 }
 

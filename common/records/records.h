@@ -139,6 +139,7 @@ bool record_parse(const struct record *r, const char *json, size_t n, void *row)
 void record_csv_head(const struct record *r, struct buf *out);
 void record_csv(const struct record *r, const void *row, struct buf *out); /* formulas defused with ' */
 /* CREATE TABLE, INSERT OR REPLACE with ? placeholders, and the column list, for SQLite. */
+void record_sql_column(const struct record *r, int field, struct buf *out); /* as CREATE and ALTER take it */
 void record_sql_create(const struct record *r, struct buf *out);
 void record_sql_upsert(const struct record *r, struct buf *out);
 void record_sql_columns(const struct record *r, struct buf *out);
