@@ -102,7 +102,7 @@ help:
 	@echo "make            build build/quanta-tui, build/quantad, build/quanta-audit"
 	@echo "make run        from a fresh Debian machine to a live desk"
 	@echo "make check      from a fresh machine to a tested one   (SUITES='unit/dec ...' runs some)"
-	@echo "make soak       what takes long: a thousand kills, every failing allocation"
+	@echo "make soak       what takes long: a thousand kills, three thousand power cuts, long days replayed"
 	@echo "make bench      measure, peers in the same run"
 	@echo "make deps       install missing packages"
 	@echo "make openapi    write backend/gateway/openapi.json from the tables that serve it"
