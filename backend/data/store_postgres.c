@@ -22,6 +22,7 @@ struct postgres_store {
     char address[600];
     PGconn *db;
     bool reader, prepared[RECORD_COUNT];
+    bool warned; /* in this attempt */
     int64_t epoch;
     int64_t audit_sequence;
     char audit_previous[65];
@@ -80,18 +81,25 @@ static bool has_option(const PQconninfoOption *list, const char *name)
     return false;
 }
 
-/* What a server says beside its answers goes to the log, not to stderr. */
-static void on_notice(void *arg, const char *text)
+/* A warning beside an answer: a commit that stopped waiting for its standby says so in this way alone, and
+ * calls itself done. */
+static void on_notice(void *arg, const PGresult *r)
 {
-    (void)arg;
-    log_event(LOG_INFO, "a notice of the store", "error.message", text, NULL);
+    struct postgres_store *s = arg;
+    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED),
+               *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    if (!severity || strcmp(severity, "WARNING") != 0)
+        return;
+    s->warned = true;
+    failed(s, text ? text : "a warning");
+    log_event(LOG_WARNING, "the store warns", "error.message", s->error, NULL);
 }
 
 /* The address as it is, and what it does not say: the writer among several hosts, short timeouts, settings of
  * the session. */
 static PGconn *dial(struct postgres_store *s)
 {
-    const char *names[12], *values[12];
+    const char *names[14], *values[14];
     char *why = NULL;
     int n = 0;
     PQconninfoOption *given = PQconninfoParse(s->address, &why);
@@ -106,6 +114,8 @@ static PGconn *dial(struct postgres_store *s)
         {"connect_timeout", "3"},
         {"tcp_user_timeout", "4000"},
         {"keepalives_idle", "5"},
+        {"keepalives_interval", "2"},
+        {"keepalives_count", "3"},
         {"application_name", "quantad"},
         {"options", "-c statement_timeout=10s -c idle_in_transaction_session_timeout=2s -c "
                     "default_transaction_isolation=read\\ committed "
@@ -120,7 +130,7 @@ static PGconn *dial(struct postgres_store *s)
     PQconninfoFree(given);
     PGconn *db = PQconnectdbParams(names, values, 1);
     if (PQstatus(db) == CONNECTION_OK) {
-        PQsetNoticeProcessor(db, on_notice, NULL);
+        PQsetNoticeReceiver(db, on_notice, s);
         return db;
     }
     failed(s, PQerrorMessage(db));
@@ -265,6 +275,7 @@ static bool prepare_all(struct postgres_store *s)
 {
     static const char *const list[][2] = {
         {"begin", "BEGIN"},
+        {"patient", "SET LOCAL statement_timeout=0"}, /* a commit waits for its standby as long as it takes */
         {"commit", "COMMIT"},
         {"owner", OWNER_MOVES},
         {"fact",
@@ -364,7 +375,7 @@ static bool queue_batch(struct postgres_store *s, const struct store_batch *b)
         if (b->cursors[d] != INT64_MIN)
             ok = queue_pair(s, "cursor", d, b->cursors[d]) && queue_pair(s, "done", d, b->cursors[d]);
     buf_free(&json);
-    return ok && queue(s, "commit", NULL, 0) &&
+    return ok && queue(s, "patient", NULL, 0) && queue(s, "commit", NULL, 0) &&
            (PQpipelineSync(s->db) == 1 || failed(s, PQerrorMessage(s->db)));
 }
 
@@ -386,7 +397,7 @@ static enum attempt collect(struct postgres_store *s)
         const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
         if (status == PGRES_PIPELINE_SYNC) {
             PQclear(r);
-            return error ? out : COMMITTED;
+            return error ? out : s->warned ? CUT : COMMITTED;
         }
         if (status == PGRES_FATAL_ERROR && !error) {
             error = true;
@@ -416,6 +427,7 @@ static bool prepare_batch(struct postgres_store *s, const struct store_batch *b)
 
 static enum attempt attempt(struct postgres_store *s, const struct store_batch *b)
 {
+    s->warned = false;
     if (!prepare_batch(s, b) || PQenterPipelineMode(s->db) != 1)
         return PQstatus(s->db) == CONNECTION_OK ? REFUSED : CUT;
     enum attempt out = queue_batch(s, b) ? collect(s) : CUT;
@@ -426,23 +438,40 @@ static enum attempt attempt(struct postgres_store *s, const struct store_batch *
     return out;
 }
 
+/* Where the owner's row stands. The row is written, not read: that waits for a transaction of ours that still
+ * runs there, and its commit is not answered before the standby has all that came before it. */
+static bool ask_row(struct postgres_store *s, int64_t *epoch, int64_t *seq)
+{
+    s->warned = false;
+    if (!run(s, "BEGIN"))
+        return false;
+    PGresult *r = PQexec(s->db, "UPDATE shard SET seq=seq WHERE id=1 RETURNING epoch,seq");
+    bool ok = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1;
+    if (ok) {
+        *epoch = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+        *seq = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
+    } else
+        failed(s, PQerrorMessage(s->db));
+    PQclear(r);
+    return ok && run(s, "SET LOCAL statement_timeout=0") && run(s, "COMMIT") && !s->warned;
+}
+
 /* Connects again and asks the owner's row what became of the batch. CUT: not committed, send it again. */
 static enum attempt ask_outcome(struct postgres_store *s, const struct store_batch *b)
 {
-    int64_t until = clock_mono(&clock_system) + OUTAGE;
+    int64_t until = clock_mono(&clock_system) + OUTAGE, epoch = 0, seq = 0;
     for (;;) {
         struct timespec pause = {0, 50 * MILLI};
         forget_connection(s);
+        s->warned = false;
         s->db = dial(s);
-        if (s->db && prepare_all(s)) {
-            int64_t epoch = one_number(s, "SELECT epoch FROM shard WHERE id=1", -1),
-                    seq = one_number(s, "SELECT seq FROM shard WHERE id=1", -1);
-            if (epoch >= 0 && seq >= 0)
-                return epoch != s->epoch                          ? MOVED
-                       : seq == b->last && b->last != b->previous ? COMMITTED
-                       : seq == b->previous                       ? CUT
-                                                                  : MOVED;
-        }
+        if (s->db && prepare_all(s) && ask_row(s, &epoch, &seq))
+            return epoch != s->epoch                          ? MOVED
+                   : seq == b->last && b->last != b->previous ? COMMITTED
+                   : seq == b->previous                       ? CUT
+                                                              : MOVED;
+        if (s->warned) /* it is there and waits for its standby: so do we */
+            until = clock_mono(&clock_system) + OUTAGE;
         if (clock_mono(&clock_system) > until)
             return REFUSED;
         nanosleep(&pause, NULL);
@@ -454,7 +483,8 @@ static enum store_result commit(struct store *base, struct store_batch *b)
     struct postgres_store *s = self(base);
     enum attempt a;
     link_audits(s, b);
-    while ((a = attempt(s, b)) == CUT) {
+    /* MOVED after a cut: the attempt before, whose connection was cut, may have got there after all. */
+    for (bool cut = false; (a = attempt(s, b)) == CUT || (a == MOVED && cut); cut = true) {
         log_event(LOG_WARNING, "the store's connection was cut; asking what became of the batch",
                   "error.message", s->error, NULL);
         a = ask_outcome(s, b);

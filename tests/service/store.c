@@ -19,8 +19,8 @@ static int columns(const char *table)
     sqlite3 *db;
     sqlite3_stmt *st;
     assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_prepare_v2(db, "SELECT count(*) FROM pragma_table_info(?)", -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM pragma_table_info(?)", -1, &st, NULL),
+                     SQLITE_OK);
     sqlite3_bind_text(st, 1, table, -1, SQLITE_STATIC);
     assert_int_equal(sqlite3_step(st), SQLITE_ROW);
     int n = sqlite3_column_int(st, 0);

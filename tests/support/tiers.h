@@ -14,5 +14,14 @@ const char *postgres_database(struct postgres *p, const char *name);
 void postgres_crash(struct postgres *p);   /* as kill -9 of the server: immediate shutdown */
 void postgres_restart(struct postgres *p); /* after a crash */
 void postgres_stop(struct postgres *p);
+/* A standby that the primary waits for before it says that a batch is committed. */
+void postgres_standby(struct postgres *primary, struct postgres *standby);
+void postgres_promote(struct postgres *standby);
+/* An address of `name` that names both, the primary first. */
+void postgres_either(const struct postgres *a, const struct postgres *b, const char *name, char *out,
+                     size_t room);
+/* From now on it takes TLS alone on 127.0.0.1: the certificate is for localhost, of an authority of its own
+ * (DIR/ca.crt). Restarts it. Returns the port. */
+int postgres_tls(struct postgres *p);
 /* Statements as the superuser; false when one fails. */
 bool postgres_run(struct postgres *p, const char *database, const char *sql);

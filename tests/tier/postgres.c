@@ -342,6 +342,162 @@ static void a_server_that_crashes_and_comes_back_has_every_acknowledged_batch(vo
     s->ops->close(s);
 }
 
+/* A primary with a synchronous standby, one database `name`, and the address that names both. */
+static void pair(struct postgres *a, struct postgres *b, const char *name, char *address, size_t room)
+{
+    assert_true(postgres_start(a));
+    postgres_database(a, name);
+    postgres_standby(a, b);
+    postgres_either(a, b, name, address, room);
+}
+
+static struct postgres first, second;
+static bool promoted;
+
+static void *fail_over(void *arg)
+{
+    (void)arg;
+    usleep(300000);
+    postgres_crash(&first);
+    postgres_promote(&second);
+    postgres_run(&second, "postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    postgres_run(&second, "postgres", "SELECT pg_reload_conf()");
+    __atomic_store_n(&promoted, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static enum store_result one_order(struct store *s, int64_t *seq)
+{
+    struct store_batch b;
+    blank(&b, *seq);
+    add_order(&b, 1);
+    add_audit(&b);
+    int64_t reached = b.last;
+    enum store_result r = commit(s, &b);
+    if (r == STORE_OK)
+        *seq = reached;
+    return r;
+}
+
+static void a_failover_to_the_synchronous_standby_loses_nothing(void **state)
+{
+    (void)state;
+    NEED_POSTGRES();
+    for (int round = 0; round < (soak() ? 20 : 2); round++) {
+        char address[300];
+        int64_t seq = 0, last = 0, before = 0;
+        pthread_t thread;
+        pair(&first, &second, "pair", address, sizeof address);
+        struct store *s = open_store(address);
+        promoted = false;
+        pthread_create(&thread, NULL, fail_over, NULL);
+        for (int after = 0; after < 50;) {
+            bool done = __atomic_load_n(&promoted, __ATOMIC_ACQUIRE);
+            if (one_order(s, &seq) != STORE_OK)
+                fail_msg("%s", s->ops->error(s));
+            if (done)
+                after++;
+            else
+                before = seq;
+        }
+        pthread_join(thread, NULL);
+        s->ops->close(s);
+        s = open_store(address); /* the writer is the second of the two now */
+        assert_int_equal(s->ops->head(s), seq);
+        assert_true(s->ops->facts(s, 0, INT64_MAX, -1, count, &last));
+        assert_int_equal(last, seq);
+        print_message("%lld batches before the standby took over, %lld in all\n", (long long)before,
+                      (long long)seq);
+        assert_true(before > 50);
+        s->ops->close(s);
+        postgres_stop(&second);
+    }
+}
+
+struct waiting {
+    struct store *store;
+    int64_t seq;
+    enum store_result result;
+    bool done;
+};
+
+static void *one_batch(void *arg)
+{
+    struct waiting *w = arg;
+    w->result = one_order(w->store, &w->seq);
+    __atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* While the standby is away nothing is acknowledged: neither a statement's timeout nor somebody who cancels
+ * or ends the connection makes a commit on one machine count for two. */
+static void nothing_is_acknowledged_that_the_standby_does_not_have(void **state)
+{
+    (void)state;
+    NEED_POSTGRES();
+    char address[400], both[300];
+    pthread_t thread;
+    pair(&first, &second, "alone", both, sizeof both);
+    snprintf(address, sizeof address, "%s&options=-c%%20statement_timeout%%3D300", both);
+    struct waiting w = {.store = open_store(address)};
+    assert_int_equal(one_order(w.store, &w.seq), STORE_OK);
+    postgres_crash(&second);
+    pthread_create(&thread, NULL, one_batch, &w);
+    for (int i = 0; i < 10; i++) {
+        usleep(200000);
+        if (i > 2) /* first the statement's timeout alone */
+            postgres_run(&first, "postgres",
+                         i % 2
+                             ? "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='alone'"
+                             : "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname='alone'");
+        if (__atomic_load_n(&w.done, __ATOMIC_ACQUIRE))
+            fail_msg("acknowledged with %d while the standby was away", w.result);
+    }
+    postgres_restart(&second);
+    pthread_join(thread, NULL);
+    if (w.result != STORE_OK)
+        fail_msg("%s", w.store->ops->error(w.store));
+    assert_int_equal(w.seq, 2);
+    w.store->ops->close(w.store);
+    postgres_crash(&first);
+    postgres_promote(&second);
+    postgres_run(&second, "postgres", "ALTER SYSTEM RESET synchronous_standby_names");
+    postgres_run(&second, "postgres", "SELECT pg_reload_conf()");
+    struct store *s = open_store(both);
+    assert_int_equal(s->ops->head(s), 2);
+    s->ops->close(s);
+    postgres_stop(&second);
+}
+
+static void tls_checks_the_authority_and_the_name(void **state)
+{
+    (void)state;
+    NEED_POSTGRES();
+    char address[400], why[300];
+    struct postgres p, other;
+    int64_t seq = 0;
+    assert_true(postgres_start(&p));
+    postgres_database(&p, "secure");
+    int port = postgres_tls(&p);
+    static const char form[] = "postgresql://postgres@%s:%d/secure?sslmode=verify-full&sslrootcert=%s/ca.crt";
+    snprintf(address, sizeof address, form, "localhost", port, p.dir);
+    struct store *s = open_store(address);
+    assert_int_equal(one_order(s, &seq), STORE_OK);
+    s->ops->close(s);
+    snprintf(address, sizeof address, form, "127.0.0.1", port, p.dir); /* not the name it was made for */
+    assert_null(store_open(address, why, sizeof why));
+    assert_non_null(strstr(why, "does not match host name"));
+    assert_true(postgres_start(&other));
+    postgres_tls(&other); /* another authority */
+    snprintf(address, sizeof address, form, "localhost", port, other.dir);
+    assert_null(store_open(address, why, sizeof why));
+    assert_non_null(strstr(why, "certificate verify failed"));
+    snprintf(address, sizeof address, "postgresql://postgres@localhost:%d/secure?sslmode=disable", port);
+    assert_null(store_open(address, why, sizeof why));
+    postgres_stop(&other);
+    postgres_stop(&p);
+}
+
 static void a_server_that_is_not_there_is_told_in_one_line_without_the_password(void **state)
 {
     (void)state;
@@ -353,8 +509,10 @@ static void a_server_that_is_not_there_is_told_in_one_line_without_the_password(
     assert_null(store_open("postgresql://%%%", why, sizeof why));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_batches_read_back_the_same_from_both_engines),
         cmocka_unit_test(a_desk_on_postgres_recovers_to_the_same_state),
@@ -362,6 +520,9 @@ int main(void)
         cmocka_unit_test(a_schema_of_a_newer_version_is_refused_and_an_older_one_gains_its_columns),
         cmocka_unit_test(a_cut_connection_loses_nothing_and_doubles_nothing),
         cmocka_unit_test(a_server_that_crashes_and_comes_back_has_every_acknowledged_batch),
+        cmocka_unit_test(a_failover_to_the_synchronous_standby_loses_nothing),
+        cmocka_unit_test(nothing_is_acknowledged_that_the_standby_does_not_have),
+        cmocka_unit_test(tls_checks_the_authority_and_the_name),
         cmocka_unit_test(a_server_that_is_not_there_is_told_in_one_line_without_the_password),
     };
     return cmocka_run_group_tests_name("the store on PostgreSQL", tests, start, stop);
