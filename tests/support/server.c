@@ -46,7 +46,8 @@ void server_start(struct server *s, const char *dir, const char *market)
         int fd = open(log, O_CREAT | O_APPEND | O_WRONLY, 0600);
         dup2(fd, 2);
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that dies leaves nothing behind */
-        execl(program, program, "--data-dir", s->dir, "--market", s->market, (char *)NULL);
+        execl(program, program, "--data-dir", s->dir, "--market", s->market, s->store ? "--store" : NULL,
+              s->store, (char *)NULL);
         _exit(127);
     }
     for (int64_t until = millis() + 60000; !read_endpoint(s);) {

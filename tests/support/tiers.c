@@ -82,9 +82,9 @@ bool postgres_run(struct postgres *p, const char *database, const char *sql)
     return ok;
 }
 
-static bool holds(struct postgres *p, const char *question)
+bool postgres_holds(struct postgres *p, const char *database, const char *question)
 {
-    PGconn *db = connect_to(p, "postgres");
+    PGconn *db = connect_to(p, database);
     PGresult *r = PQexec(db, question);
     bool yes = PQresultStatus(r) == PGRES_TUPLES_OK && *PQgetvalue(r, 0, 0) == 't';
     PQclear(r);
@@ -135,15 +135,16 @@ void postgres_standby(struct postgres *primary, struct postgres *standby)
     postgres_restart(standby);
     assert_true(postgres_run(primary, "postgres", "ALTER SYSTEM SET synchronous_standby_names='*'"));
     assert_true(postgres_run(primary, "postgres", "SELECT pg_reload_conf()"));
-    for (int64_t until = millis() + 10000;
-         !holds(primary, "SELECT count(*)=1 FROM pg_stat_replication WHERE sync_state='sync'"); usleep(10000))
+    for (int64_t until = millis() + 10000; !postgres_holds(
+             primary, "postgres", "SELECT count(*)=1 FROM pg_stat_replication WHERE sync_state='sync'");
+         usleep(10000))
         if (millis() > until)
             fail_msg("the standby does not follow");
 }
 
 void postgres_promote(struct postgres *standby)
 {
-    assert_true(holds(standby, "SELECT pg_promote(true,20)"));
+    assert_true(postgres_holds(standby, "postgres", "SELECT pg_promote(true,20)"));
 }
 
 void postgres_either(const struct postgres *a, const struct postgres *b, const char *name, char *out,

@@ -25,3 +25,5 @@ void postgres_either(const struct postgres *a, const struct postgres *b, const c
 int postgres_tls(struct postgres *p);
 /* Statements as the superuser; false when one fails. */
 bool postgres_run(struct postgres *p, const char *database, const char *sql);
+/* Whether a question is answered by true. */
+bool postgres_holds(struct postgres *p, const char *database, const char *question);
