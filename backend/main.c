@@ -49,6 +49,7 @@ struct desk_app {
 
 static struct desk_app app = {.lock = -1};
 static char why[400];
+static volatile sig_atomic_t stopping; /* a signal that came before the gateway was there */
 
 static void wake(void *arg)
 {
@@ -59,6 +60,7 @@ static void wake(void *arg)
 static void on_signal(int signal)
 {
     (void)signal;
+    stopping = 1;
     if (app.gateway)
         gateway_stop(app.gateway);
 }
@@ -248,7 +250,8 @@ static dec speed_now(void *arg)
 
 static bool open_node(void)
 {
-    struct node_config c = {.store = app.store, .clock = &clock_system, .threaded = true, .wake = wake};
+    struct node_config c = {
+        .store = app.store, .clock = &clock_system, .stop = &stopping, .threaded = true, .wake = wake};
     const char *store = config_get(app.config, "store");
     snprintf(app.store, sizeof app.store, *store ? "%s" : "sqlite:%s/quanta.db", *store ? store : app.dir);
     app.cache = cache_local();
@@ -368,7 +371,9 @@ static bool serve(void)
     open_market();
     if (!gateway_listen(app.gateway, why, sizeof why))
         return false;
-    gateway_run(app.gateway);
+    node_serves(app.node);
+    if (!stopping)
+        gateway_run(app.gateway);
     return true;
 }
 
@@ -433,7 +438,7 @@ int main(int argc, char **argv)
     if (status < 0)
         status = prepare() ? -1 : 2;
     if (status < 0)
-        status = serve() ? 0 : app.node && app.source ? 1 : 2;
+        status = serve() || stopping ? 0 : app.node && app.source ? 1 : 2;
     if (status)
         fprintf(stderr, "quantad: %s\n", why);
     close_all();

@@ -27,6 +27,12 @@ struct store *store_open(const char *address, char *why, size_t room)
     return open_by_scheme(address, false, why, room);
 }
 
+struct store *store_await(const char *address, const volatile int *stop, char *why, size_t room)
+{
+    return !strncmp(address, "postgres", 8) ? store_postgres_await(address, stop, why, room)
+                                            : store_open(address, why, room);
+}
+
 struct store *store_reader(const char *address, char *why, size_t room)
 {
     return open_by_scheme(address, true, why, room);

@@ -45,6 +45,9 @@ struct store_ops {
     int64_t (*head)(struct store *s);                    /* last committed sequence */
     int64_t (*cursor)(struct store *s, int destination); /* INT64_MIN when none */
     bool (*free_reserve)(struct store *s);
+    /* Keeps the lease of the shard for 2 s more; false when another owner has taken over. NULL: the engine
+     * has one owner by its nature. */
+    bool (*renew)(struct store *s);
     const char *(*error)(struct store *s);
     void (*close)(struct store *s);
 };
@@ -55,6 +58,9 @@ struct store {
 /* `address` is sqlite:PATH, with ?vfs=NAME&synchronous=OFF|FULL for tests, or postgresql://... as libpq takes
  * it, several hosts included. NULL with one line in `why`. */
 struct store *store_open(const char *address, char *why, size_t room);
+/* store_open takes the shard over at once. This one waits, as a warm standby, until the lease of its owner
+ * has lapsed or was given up; NULL with `why` once *stop is set. */
+struct store *store_await(const char *address, const volatile int *stop, char *why, size_t room);
 void store_batch_free(struct store_batch *b);
 /* A second, read-only connection for reader threads: same interface, commit fails. */
 struct store *store_reader(const char *address, char *why, size_t room);
@@ -62,3 +68,4 @@ struct store *store_reader(const char *address, char *why, size_t room);
 /* The engines themselves, for store.c and for programs that need one alone. */
 struct store *store_sqlite(const char *address, bool reader, char *why, size_t room);
 struct store *store_postgres(const char *address, bool reader, char *why, size_t room);
+struct store *store_postgres_await(const char *address, const volatile int *stop, char *why, size_t room);

@@ -13,8 +13,10 @@
 #include "common/log.h"
 
 #define SCHEMA       1
-#define OUTAGE       (15 * SECOND) /* how long a batch waits for a server that is gone */
-#define MIGRATE_LOCK "4771201"     /* advisory lock: one migrates at a time */
+#define OUTAGE       (15 * SECOND)     /* how long a batch waits for a server that is gone */
+#define LEASE        "interval '2 s'"  /* by the server's clock; each batch renews it */
+#define FIRST_LEASE  "interval '30 s'" /* until the owner has loaded and begins to renew */
+#define MIGRATE_LOCK "4771201"         /* advisory lock: one migrates at a time */
 #define PARAMETERS   64
 
 struct postgres_store {
@@ -179,6 +181,7 @@ static bool migrate(struct postgres_store *s)
     static const char *const base[] = {
         "CREATE TABLE IF NOT EXISTS meta(key text PRIMARY KEY,value text)",
         "CREATE TABLE IF NOT EXISTS shard(id integer PRIMARY KEY,epoch bigint NOT NULL,seq bigint NOT NULL)",
+        "ALTER TABLE shard ADD COLUMN IF NOT EXISTS lapses timestamptz NOT NULL DEFAULT '-infinity'",
         "INSERT INTO shard VALUES(1,0,0) ON CONFLICT DO NOTHING",
         "CREATE TABLE IF NOT EXISTS fact(seq bigint PRIMARY KEY,time bigint,record text,removed "
         "boolean," FACT_BODY,
@@ -204,11 +207,18 @@ static bool migrate(struct postgres_store *s)
     return run(s, "SELECT pg_advisory_unlock(" MIGRATE_LOCK ")") && ok;
 }
 
-/* A new owner commits its epoch before it loads anything: the one before it can write no more. */
-static bool take_ownership(struct postgres_store *s)
+/* A new owner commits its epoch before it loads anything: the one before it can write no more. 1: taken, 0:
+ * the lease of another one runs, -1: no answer. */
+static int take_ownership(struct postgres_store *s, bool at_once)
 {
-    s->epoch = one_number(s, "UPDATE shard SET epoch=epoch+1 WHERE id=1 RETURNING epoch", -1);
-    return s->epoch > 0;
+    *s->error = 0;
+    s->epoch = one_number(s,
+                          at_once ? "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
+                                    " WHERE id=1 RETURNING epoch"
+                                  : "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
+                                    " WHERE id=1 AND lapses<clock_timestamp() RETURNING epoch",
+                          0);
+    return s->epoch > 0 ? 1 : *s->error ? -1 : 0;
 }
 
 static bool read_audit_head(struct postgres_store *s)
@@ -265,7 +275,8 @@ static bool prepare_record(struct postgres_store *s, enum record_id id)
 
 /* No such row divides by zero (SQLSTATE 22012), and the rest of the pipeline is not carried out. */
 #define OWNER_MOVES                                                                                          \
-    "WITH moved AS (UPDATE shard SET seq=$1::bigint WHERE id=1 AND epoch=$2::bigint AND seq=$3::bigint "     \
+    "WITH moved AS (UPDATE shard SET seq=$1::bigint,lapses=clock_timestamp()+" LEASE                         \
+    " WHERE id=1 AND epoch=$2::bigint AND seq=$3::bigint "                                                   \
     "RETURNING 1) SELECT 1/count(*) FROM moved"
 #define CURSOR_MOVES                                                                                         \
     "INSERT INTO cursor(destination,seq) VALUES($1::integer,$2::bigint) ON CONFLICT(destination) DO "        \
@@ -385,14 +396,16 @@ enum attempt { COMMITTED, REFUSED, MOVED, FULL, CUT };
 static enum attempt collect(struct postgres_store *s)
 {
     enum attempt out = CUT;
-    bool error = false;
+    bool error = false, ended = false;
     for (;;) {
         PGresult *r = PQgetResult(s->db);
         if (!r) {
-            if (PQstatus(s->db) != CONNECTION_OK)
-                return CUT;
-            continue; /* between two statements */
+            if (ended || PQstatus(s->db) != CONNECTION_OK)
+                return CUT; /* nothing is owed any more and the sync never came: the server went in between */
+            ended = true;   /* one statement's results end; the next call moves to the next statement */
+            continue;
         }
+        ended = false;
         ExecStatusType status = PQresultStatus(r);
         const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
         if (status == PGRES_PIPELINE_SYNC) {
@@ -656,28 +669,100 @@ static const char *error(struct store *base)
     return self(base)->error;
 }
 
+/* The wait for the standby is left out: what a failover loses of it is a lease that lapses a little sooner.
+ */
+static bool renew(struct store *base)
+{
+    struct postgres_store *s = self(base);
+    char sql[260], moved[8] = "";
+    if (!s->db && !(s->db = dial(s)))
+        return true; /* not known: the next batch will tell */
+    snprintf(sql, sizeof sql,
+             "SET LOCAL synchronous_commit=local;UPDATE shard SET lapses=clock_timestamp()+" LEASE
+             " WHERE id=1 AND epoch=%lld",
+             (long long)s->epoch);
+    PGresult *r = PQexec(s->db, sql);
+    bool known = PQresultStatus(r) == PGRES_COMMAND_OK;
+    if (known)
+        snprintf(moved, sizeof moved, "%s", PQcmdTuples(r));
+    else
+        failed(s, PQerrorMessage(s->db));
+    PQclear(r);
+    if (known && !strcmp(moved, "0"))
+        return failed(s, "the owner's row has moved: another owner has taken over");
+    if (!known && PQstatus(s->db) != CONNECTION_OK)
+        forget_connection(s);
+    return true;
+}
+
+/* Who waits for the lease gets it now. */
+static void give_up_lease(struct postgres_store *s)
+{
+    char sql[160];
+    snprintf(
+        sql, sizeof sql,
+        "SET LOCAL synchronous_commit=local;UPDATE shard SET lapses='-infinity' WHERE id=1 AND epoch=%lld",
+        (long long)s->epoch);
+    if (!run(s, sql))
+        log_event(LOG_WARNING, "the lease was not given up; it will lapse", "error.message", s->error, NULL);
+}
+
 static void close_store(struct store *base)
 {
-    PQfinish(self(base)->db);
+    struct postgres_store *s = self(base);
+    if (s->db && s->epoch > 0)
+        give_up_lease(s);
+    PQfinish(s->db);
     free(base);
 }
 
-static const struct store_ops ops = {"postgresql", commit, load,         facts, meta_get,   meta_put,
-                                     head,         cursor, free_reserve, error, close_store};
+static const struct store_ops ops = {"postgresql", commit, load,         facts, meta_get, meta_put,
+                                     head,         cursor, free_reserve, renew, error,    close_store};
 
-struct store *store_postgres(const char *address, bool reader, char *why, size_t room)
+static struct postgres_store *new_store(const char *address, bool reader)
 {
     struct postgres_store *s = mem_new(sizeof *s);
     s->base.ops = &ops;
     s->reader = reader;
     snprintf(s->address, sizeof s->address, "%s", address);
     s->db = dial(s);
-    bool ok = s->db != NULL;
-    if (ok && !reader)
-        ok = migrate(s) && take_ownership(s) && prepare_all(s) && read_audit_head(s);
+    return s;
+}
+
+static struct store *opened(struct postgres_store *s, bool ok, char *why, size_t room)
+{
     if (ok)
         return &s->base;
     snprintf(why, room, "postgresql: %.250s", s->error); /* never the address: it may hold a password */
     close_store(&s->base);
     return NULL;
+}
+
+struct store *store_postgres(const char *address, bool reader, char *why, size_t room)
+{
+    struct postgres_store *s = new_store(address, reader);
+    bool ok = s->db != NULL;
+    if (ok && !reader)
+        ok = migrate(s) && take_ownership(s, true) > 0 && prepare_all(s) && read_audit_head(s);
+    return opened(s, ok, why, room);
+}
+
+struct store *store_postgres_await(const char *address, const volatile int *stop, char *why, size_t room)
+{
+    struct postgres_store *s = new_store(address, false);
+    bool ok = s->db && migrate(s), told = false;
+    for (int taken = 0; ok && (taken = take_ownership(s, false)) < 1;) {
+        struct timespec pause = {0, 100 * MILLI};
+        if (!told)
+            log_event(LOG_INFO, "standing by: another process owns the shard", NULL);
+        told = true;
+        nanosleep(&pause, NULL);
+        if (taken < 0) { /* the standby outlives a failover of the server too */
+            forget_connection(s);
+            s->db = dial(s);
+        }
+        ok = !*stop || failed(s, "stopped while it stood by");
+    }
+    ok = ok && prepare_all(s) && read_audit_head(s);
+    return opened(s, ok, why, room);
 }

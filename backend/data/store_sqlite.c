@@ -374,8 +374,8 @@ static void close_store(struct store *base)
     free(s);
 }
 
-static const struct store_ops ops = {"sqlite", commit, load,         facts, meta_get,   meta_put,
-                                     head,     cursor, free_reserve, error, close_store};
+static const struct store_ops ops = {"sqlite", commit, load,         facts, meta_get, meta_put,
+                                     head,     cursor, free_reserve, NULL,  error,    close_store};
 
 /* A record that gained fields since the file was made gains their columns, empty. */
 static bool add_columns(struct sqlite_store *s, const struct record *r)

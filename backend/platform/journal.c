@@ -1,13 +1,18 @@
 #include "backend/platform/journal.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+#include "common/clock.h"
+
+#define RENEW_NS (500 * MILLI)
 
 enum stage { IDLE, SUBMITTED, DONE };
 
 struct journal {
     struct store *store;
     pthread_t thread;
-    bool threaded, stopping;
+    bool threaded, stopping, keeps;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     enum stage stage;
@@ -17,13 +22,47 @@ struct journal {
     void *arg;
 };
 
+/* Waits for a batch, or until the lease wants renewing; true when it does. */
+static bool rest(struct journal *j)
+{
+    struct timespec until;
+    if (!j->keeps) {
+        pthread_cond_wait(&j->changed, &j->lock);
+        return false;
+    }
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += RENEW_NS;
+    until.tv_sec += until.tv_nsec / SECOND;
+    until.tv_nsec %= SECOND;
+    return pthread_cond_timedwait(&j->changed, &j->lock, &until) == ETIMEDOUT;
+}
+
+/* With the lock held, and given back for the time that the store takes. */
+static void keep(struct journal *j)
+{
+    pthread_mutex_unlock(&j->lock);
+    bool ours = j->store->ops->renew(j->store);
+    pthread_mutex_lock(&j->lock);
+    if (ours)
+        return;
+    j->keeps = false;
+    if (j->stage == SUBMITTED)
+        return; /* that batch will be told the same */
+    j->batch = (struct store_batch){0};
+    j->result = STORE_NOT_OWNER;
+    j->stage = DONE;
+    if (j->wake)
+        j->wake(j->arg);
+}
+
 static void *work(void *arg)
 {
     struct journal *j = arg;
     pthread_mutex_lock(&j->lock);
     for (;;) {
         while (j->stage != SUBMITTED && !j->stopping)
-            pthread_cond_wait(&j->changed, &j->lock);
+            if (rest(j) && j->stage == IDLE)
+                keep(j);
         if (j->stage != SUBMITTED)
             break;
         pthread_mutex_unlock(&j->lock);
@@ -82,6 +121,14 @@ void journal_submit(struct journal *j, struct store_batch batch)
         j->stage = DONE;
     } else
         pthread_cond_signal(&j->changed);
+    pthread_mutex_unlock(&j->lock);
+}
+
+void journal_keep_lease(struct journal *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->keeps = j->threaded && j->store->ops->renew;
+    pthread_cond_signal(&j->changed);
     pthread_mutex_unlock(&j->lock);
 }
 

@@ -6,6 +6,9 @@ struct journal;
 /* Without a thread, journal_submit commits at once and journal_take answers right after. */
 struct journal *journal_new(struct store *store, bool threaded, void (*wake)(void *arg), void *arg);
 void journal_free(struct journal *j);
+/* From now on the store's lease is kept while nothing is written (with a thread alone). Its loss is a result:
+ * STORE_NOT_OWNER of an empty batch. */
+void journal_keep_lease(struct journal *j);
 /* Takes the batch over; only when journal_idle. */
 void journal_submit(struct journal *j, struct store_batch batch);
 bool journal_idle(struct journal *j);

@@ -14,7 +14,8 @@
 
 struct node *node_new(const struct node_config *config, char *why, size_t room)
 {
-    struct store *store = store_open(config->store, why, room);
+    struct store *store = config->stop ? store_await(config->store, config->stop, why, room)
+                                       : store_open(config->store, why, room);
     if (!store)
         return NULL;
     struct node *n = mem_new(sizeof *n);
@@ -40,6 +41,11 @@ void node_add(struct node *n, const struct service_ops *ops)
         if (n->owner[*r] < 0)
             n->owner[*r] = n->service_count;
     n->service_count++;
+}
+
+void node_serves(struct node *n)
+{
+    journal_keep_lease(n->journal);
 }
 
 void node_observe(struct node *n, struct node_observer observer)

@@ -11,10 +11,11 @@ struct node;
 struct node_config {
     const char *store; /* address for store_open */
     const struct clock *clock;
-    struct cache *cache;     /* borrowed */
-    bool threaded;           /* false: commits run inside node_poll, for tests */
-    uint64_t seed;           /* of the local stream's and queue's faults; 0: none */
-    void (*wake)(void *arg); /* called from the journal's thread when node_poll has work */
+    struct cache *cache;      /* borrowed */
+    const volatile int *stop; /* not NULL: waits for the lease of the store until this is set */
+    bool threaded;            /* false: commits run inside node_poll, for tests */
+    uint64_t seed;            /* of the local stream's and queue's faults; 0: none */
+    void (*wake)(void *arg);  /* called from the journal's thread when node_poll has work */
     void *wake_arg;
 };
 /* What a command came to, once durable. `answer` is the row it acted on, as it was right after (NULL
@@ -42,6 +43,8 @@ void node_add(struct node *n, const struct service_ops *ops);
 void node_observe(struct node *n, struct node_observer observer);
 /* Loads every service's rows and what their outboxes still owe. */
 bool node_recover(struct node *n, char *why, size_t room);
+/* All is loaded and the loop runs: the store's lease is kept from now on. */
+void node_serves(struct node *n);
 void node_free(struct node *n); /* waits for the journal first */
 
 /* Decides, applies, and calls done (may be NULL) when durable; done may be called before it returns in

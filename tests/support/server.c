@@ -12,7 +12,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 
-static bool read_endpoint(struct server *s)
+bool server_serves(struct server *s)
 {
     char path[200];
     snprintf(path, sizeof path, "%s/endpoint.json", s->dir);
@@ -30,7 +30,7 @@ static bool read_endpoint(struct server *s)
     return ok;
 }
 
-void server_start(struct server *s, const char *dir, const char *market)
+void server_launch(struct server *s, const char *dir, const char *market)
 {
     char program[300], log[200], stale[200];
     if (dir != s->dir)
@@ -50,10 +50,15 @@ void server_start(struct server *s, const char *dir, const char *market)
               s->store, (char *)NULL);
         _exit(127);
     }
-    for (int64_t until = millis() + 60000; !read_endpoint(s);) {
+}
+
+void server_start(struct server *s, const char *dir, const char *market)
+{
+    server_launch(s, dir, market);
+    for (int64_t until = millis() + 60000; !server_serves(s);) {
         int status;
         if (millis() > until || waitpid(s->pid, &status, WNOHANG) == s->pid)
-            fail_msg("quantad did not start; see %s", log);
+            fail_msg("quantad did not start; see %s/quantad.log", s->dir);
         poll(NULL, 0, 2);
     }
     server_sign_in(s, "trader");

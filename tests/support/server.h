@@ -17,6 +17,9 @@ struct reply {
 };
 /* Starts it on `dir` (NULL: a new one) and waits until it serves. */
 void server_start(struct server *s, const char *dir, const char *market);
+/* The two halves of it: for one that stands by first. */
+void server_launch(struct server *s, const char *dir, const char *market);
+bool server_serves(struct server *s);
 void server_sign_in(struct server *s, const char *user);
 void server_stop(struct server *s); /* SIGTERM; its exit status must be 0 */
 void server_kill(struct server *s); /* SIGKILL */

@@ -94,10 +94,12 @@ static void all_there(struct postgres *p)
     if (!postgres_holds(p, "desk", sql.data))
         fail_msg("an acknowledged order is lost");
     buf_free(&sql);
-    assert_true(postgres_holds(p, "desk", "SELECT count(*)=max(seq) AND count(*)=count(DISTINCT seq) FROM fact"));
+    assert_true(
+        postgres_holds(p, "desk", "SELECT count(*)=max(seq) AND count(*)=count(DISTINCT seq) FROM fact"));
     assert_true(postgres_holds(
-        p, "desk", "SELECT bool_and(previous=before) FROM (SELECT previous, lag(hash,1,previous) OVER (ORDER BY "
-                   "sequence) AS before FROM audit) AS chain"));
+        p, "desk",
+        "SELECT bool_and(previous=before) FROM (SELECT previous, lag(hash,1,previous) OVER (ORDER BY "
+        "sequence) AS before FROM audit) AS chain"));
 }
 
 static void cut_connections(void)
@@ -210,12 +212,70 @@ static void a_killed_quantad_finds_every_order_again(void **state)
     all_there(&second);
 }
 
+/* A second quantad on the same store stands by: it serves once the first is gone, and not before. */
+static void a_standby_takes_over_when_the_owner_is_killed(void **state)
+{
+    (void)state;
+    NEED_POSTGRES();
+    struct server standby = {.store = address};
+    server_launch(&standby, NULL, "sim:7");
+    for (int64_t until = millis() + 3000; millis() < until; usleep(20000))
+        assert_false(server_serves(&standby));
+    int before = acked_count;
+    under_orders(killed);
+    int64_t begun = millis();
+    while (!server_serves(&standby)) {
+        if (millis() > begun + 20000)
+            fail_msg("the standby does not serve; see %s/quantad.log", standby.dir);
+        usleep(5000);
+    }
+    print_message("the standby served %lld ms after the owner was killed\n",
+                  (long long)(millis() - begun) + 300);
+    assert_true(acked_count > before);
+    all_there(&second);
+    server = standby;
+    server_sign_in(&server, "trader");
+    unanswered = other = 0;
+    before = acked_count;
+    find_market();
+    under_orders(find_market);
+    assert_true(acked_count > before + 100);
+    assert_int_equal(unanswered + other, 0);
+    all_there(&second);
+}
+
+/* One that ends in order gives its lease up, and one that stands by ends when it is told. */
+static void an_orderly_end_hands_over_at_once(void **state)
+{
+    (void)state;
+    NEED_POSTGRES();
+    struct server standby = {.store = address}, third = {.store = address};
+    server_launch(&standby, NULL, "sim:7");
+    usleep(500000);
+    server_stop(&server);
+    int64_t begun = millis();
+    while (!server_serves(&standby)) {
+        if (millis() > begun + 20000)
+            fail_msg("the standby does not serve; see %s/quantad.log", standby.dir);
+        usleep(5000);
+    }
+    print_message("served %lld ms after the owner ended\n", (long long)(millis() - begun));
+    server = standby;
+    server_sign_in(&server, "trader");
+    all_there(&second);
+    server_launch(&third, NULL, "sim:7");
+    usleep(500000);
+    server_stop(&third);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_connections_are_not_noticed),
         cmocka_unit_test(a_failover_loses_no_acknowledged_order),
         cmocka_unit_test(a_killed_quantad_finds_every_order_again),
+        cmocka_unit_test(a_standby_takes_over_when_the_owner_is_killed),
+        cmocka_unit_test(an_orderly_end_hands_over_at_once),
     };
     return cmocka_run_group_tests_name("a desk on a PostgreSQL pair", tests, start, stop);
 }
