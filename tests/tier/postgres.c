@@ -237,14 +237,14 @@ static void a_schema_of_a_newer_version_is_refused_and_an_older_one_gains_its_co
 
 /* ---- faults ---- */
 
-static volatile bool cutting;
+static bool cutting;
 
 /* Ends the store's connection again and again, at any instant of a batch. */
 static void *cut(void *arg)
 {
     uint64_t seed = 77;
     (void)arg;
-    while (cutting) {
+    while (__atomic_load_n(&cutting, __ATOMIC_ACQUIRE)) {
         usleep((useconds_t)(draw(&seed) % 15000));
         postgres_run(&pg, "cuts",
                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='cuts' AND "
@@ -269,7 +269,7 @@ static void a_cut_connection_loses_nothing_and_doubles_nothing(void **state)
     int64_t seq = 0, last = 0;
     uint64_t seed = test_seed(81);
     int batches = soak() ? 5000 : 500;
-    cutting = true;
+    __atomic_store_n(&cutting, true, __ATOMIC_RELEASE);
     pthread_create(&thread, NULL, cut, NULL);
     for (int i = 0; i < batches; i++) {
         struct store_batch b;
@@ -281,7 +281,7 @@ static void a_cut_connection_loses_nothing_and_doubles_nothing(void **state)
         assert_int_equal(commit(s, &b), STORE_OK);
         seq = reached;
     }
-    cutting = false;
+    __atomic_store_n(&cutting, false, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
     s->ops->close(s);
     char address[300], why[200];
@@ -295,12 +295,12 @@ static void a_cut_connection_loses_nothing_and_doubles_nothing(void **state)
     s->ops->close(s);
 }
 
-static volatile bool crashing;
+static bool crashing;
 
 static void *crash(void *arg)
 {
     int *crashes = arg;
-    while (crashing) {
+    while (__atomic_load_n(&crashing, __ATOMIC_ACQUIRE)) {
         usleep(150000);
         postgres_crash(&pg);
         postgres_restart(&pg);
@@ -317,7 +317,7 @@ static void a_server_that_crashes_and_comes_back_has_every_acknowledged_batch(vo
     pthread_t thread;
     int crashes = 0;
     int64_t seq = 0, last = 0, until = millis() + (soak() ? 60000 : 4000);
-    crashing = true;
+    __atomic_store_n(&crashing, true, __ATOMIC_RELEASE);
     pthread_create(&thread, NULL, crash, &crashes);
     while (millis() < until) {
         struct store_batch b;
@@ -330,7 +330,7 @@ static void a_server_that_crashes_and_comes_back_has_every_acknowledged_batch(vo
             fail_msg("%d: %s", r, s->ops->error(s));
         seq = reached;
     }
-    crashing = false;
+    __atomic_store_n(&crashing, false, __ATOMIC_RELEASE);
     pthread_join(thread, NULL);
     s->ops->close(s);
     s = open_store(pg.address);
