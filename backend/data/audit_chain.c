@@ -43,3 +43,24 @@ void audit_row_hash(const struct record *r, const void *row, char out[65])
     hex_digest(json.data, json.length, out);
     buf_free(&json);
 }
+
+void audit_link(const struct audit_head *head, struct audit *records, int count)
+{
+    const char *previous = head->hash;
+    for (int i = 0; i < count; i++) {
+        struct audit *a = &records[i];
+        a->sequence = head->sequence + i + 1;
+        a->version = 1;
+        memcpy(a->previous, previous, sizeof a->previous);
+        audit_hash(a, a->hash);
+        previous = a->hash;
+    }
+}
+
+void audit_advance(struct audit_head *head, const struct audit *records, int count)
+{
+    if (!count)
+        return;
+    head->sequence = records[count - 1].sequence;
+    memcpy(head->hash, records[count - 1].hash, sizeof head->hash);
+}

@@ -38,6 +38,18 @@ struct store *store_reader(const char *address, char *why, size_t room)
     return open_by_scheme(address, true, why, room);
 }
 
+int64_t store_head(struct store *s)
+{
+    return s->ops->number(s, "SELECT seq FROM shard WHERE id=1", 0);
+}
+
+int64_t store_cursor(struct store *s, int destination)
+{
+    char sql[80];
+    snprintf(sql, sizeof sql, "SELECT seq FROM cursor WHERE destination=%d", destination);
+    return s->ops->number(s, sql, INT64_MIN);
+}
+
 void store_batch_free(struct store_batch *b)
 {
     for (int i = 0; i < b->fact_count; i++)

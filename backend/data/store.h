@@ -42,8 +42,8 @@ struct store_ops {
     bool (*facts)(struct store *s, int64_t after, int64_t through, int outbox, store_fact_fn *fn, void *arg);
     bool (*meta_get)(struct store *s, const char *key, char *out, size_t room);
     bool (*meta_put)(struct store *s, const char *key, const char *value);
-    int64_t (*head)(struct store *s);                    /* last committed sequence */
-    int64_t (*cursor)(struct store *s, int destination); /* INT64_MIN when none */
+    /* The first column of the first row of a query that both engines read; `missing` when there is none. */
+    int64_t (*number)(struct store *s, const char *sql, int64_t missing);
     bool (*free_reserve)(struct store *s);
     /* Keeps the lease of the shard for 2 s more; false when another owner has taken over. NULL: the engine
      * has one owner by its nature. */
@@ -58,6 +58,8 @@ struct store {
 /* `address` is sqlite:PATH, with ?vfs=NAME&synchronous=OFF|FULL for tests, or postgresql://... as libpq takes
  * it, several hosts included. NULL with one line in `why`. */
 struct store *store_open(const char *address, char *why, size_t room);
+int64_t store_head(struct store *s);                    /* last committed sequence */
+int64_t store_cursor(struct store *s, int destination); /* INT64_MIN when none */
 /* store_open takes the shard over at once. This one waits, as a warm standby, until the lease of its owner
  * has lapsed or was given up; NULL with `why` once *stop is set. */
 struct store *store_await(const char *address, const volatile int *stop, char *why, size_t room);

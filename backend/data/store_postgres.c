@@ -2,231 +2,28 @@
  * owner takes when it opens. A batch moves the shard's row from its epoch and last sequence, or fails whole:
  * an owner that was replaced finds no row. After a connection is cut the same row tells whether the batch was
  * committed; it is sent again only when it surely was not. */
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "backend/data/audit_chain.h"
-#include "backend/data/store.h"
-#include "common/clock.h"
+#include "backend/data/postgres.h"
 #include "common/log.h"
 
-#define SCHEMA       1
-#define OUTAGE       (15 * SECOND)     /* how long a batch waits for a server that is gone */
-#define LEASE        "interval '2 s'"  /* by the server's clock; each batch renews it */
-#define FIRST_LEASE  "interval '30 s'" /* until the owner has loaded and begins to renew */
-#define MIGRATE_LOCK "4771201"         /* advisory lock: one migrates at a time */
-#define PARAMETERS   64
-
-struct postgres_store {
-    struct store base;
-    char address[600];
-    PGconn *db;
-    bool reader, prepared[RECORD_COUNT];
-    bool warned; /* in this attempt */
-    int64_t epoch;
-    int64_t audit_sequence;
-    char audit_previous[65];
-    char error[400];
-};
+#define OUTAGE     (15 * SECOND) /* how long a batch waits for a server that is gone */
+#define PARAMETERS 64
 
 static struct postgres_store *self(struct store *s)
 {
     return (struct postgres_store *)s;
 }
 
-static bool failed(struct postgres_store *s, const char *text)
-{
-    snprintf(s->error, sizeof s->error, "%.*s", (int)strcspn(text, "\n"), text);
-    return false;
-}
-
-static bool run(struct postgres_store *s, const char *sql)
-{
-    PGresult *r = PQexec(s->db, sql);
-    ExecStatusType status = PQresultStatus(r);
-    bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (!ok)
-        failed(s, PQerrorMessage(s->db));
-    PQclear(r);
-    return ok;
-}
-
-/* The first column of the first row; false when there is no row. */
-static bool one(struct postgres_store *s, const char *sql, const char *parameter, char *out, size_t room)
-{
-    PGresult *r = PQexecParams(s->db, sql, parameter ? 1 : 0, NULL, &parameter, NULL, NULL, 0);
-    bool ok = PQresultStatus(r) == PGRES_TUPLES_OK;
-    if (!ok)
-        failed(s, PQerrorMessage(s->db));
-    bool found = ok && PQntuples(r) > 0 && !PQgetisnull(r, 0, 0);
-    if (found)
-        snprintf(out, room, "%s", PQgetvalue(r, 0, 0));
-    PQclear(r);
-    return found;
-}
-
-static int64_t one_number(struct postgres_store *s, const char *sql, int64_t missing)
-{
-    char text[32];
-    return one(s, sql, NULL, text, sizeof text) ? strtoll(text, NULL, 10) : missing;
-}
-
-/* ---- connecting ---- */
-
-static bool has_option(const PQconninfoOption *list, const char *name)
-{
-    for (const PQconninfoOption *o = list; o->keyword; o++)
-        if (!strcmp(o->keyword, name) && o->val)
-            return true;
-    return false;
-}
-
-/* A warning beside an answer: a commit that stopped waiting for its standby says so in this way alone, and
- * calls itself done. */
-static void on_notice(void *arg, const PGresult *r)
-{
-    struct postgres_store *s = arg;
-    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED),
-               *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    if (!severity || strcmp(severity, "WARNING") != 0)
-        return;
-    s->warned = true;
-    failed(s, text ? text : "a warning");
-    log_event(LOG_WARNING, "the store warns", "error.message", s->error, NULL);
-}
-
-/* The address as it is, and what it does not say: the writer among several hosts, short timeouts, settings of
- * the session. */
-static PGconn *dial(struct postgres_store *s)
-{
-    const char *names[14], *values[14];
-    char *why = NULL;
-    int n = 0;
-    PQconninfoOption *given = PQconninfoParse(s->address, &why);
-    if (!given) {
-        failed(s, why ? why : "the address cannot be read");
-        PQfreemem(why);
-        return NULL;
-    }
-    const char *const wanted[][2] = {
-        {"dbname", s->address}, /* expanded below */
-        {"target_session_attrs", s->reader ? NULL : "read-write"},
-        {"connect_timeout", "3"},
-        {"tcp_user_timeout", "4000"},
-        {"keepalives_idle", "5"},
-        {"keepalives_interval", "2"},
-        {"keepalives_count", "3"},
-        {"application_name", "quantad"},
-        {"options", "-c statement_timeout=10s -c idle_in_transaction_session_timeout=2s -c "
-                    "default_transaction_isolation=read\\ committed "
-                    "-c client_min_messages=warning -c datestyle=ISO -c extra_float_digits=3"},
-    };
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (wanted[i][1] && (i == 0 || !has_option(given, wanted[i][0]))) {
-            names[n] = wanted[i][0];
-            values[n++] = wanted[i][1];
-        }
-    names[n] = values[n] = NULL;
-    PQconninfoFree(given);
-    PGconn *db = PQconnectdbParams(names, values, 1);
-    if (PQstatus(db) == CONNECTION_OK) {
-        PQsetNoticeReceiver(db, on_notice, s);
-        return db;
-    }
-    failed(s, PQerrorMessage(db));
-    PQfinish(db);
-    return NULL;
-}
-
-static void forget_connection(struct postgres_store *s)
-{
-    PQfinish(s->db);
-    s->db = NULL;
-    memset(s->prepared, 0, sizeof s->prepared);
-}
-
-/* ---- the schema ---- */
-
-static const char *sql_type(const struct field *f)
-{
-    static const char *const types[] = {"uuid",   "text",   "text", "numeric(20,6)",
-                                        "bigint", "bigint", "date", "boolean"};
-    return types[f->kind];
-}
-
-/* A record's table, and the columns that an older version did not have: fields are added, never changed. */
-static bool migrate_record(struct postgres_store *s, const struct record *r)
-{
-    struct buf sql = {0};
-    buf_printf(&sql, "CREATE TABLE IF NOT EXISTS \"%s\"(\"%s\" %s PRIMARY KEY)", r->name,
-               r->fields[r->key].name, sql_type(&r->fields[r->key]));
-    bool ok = run(s, sql.data);
-    buf_clear(&sql);
-    buf_printf(&sql, "ALTER TABLE \"%s\" ", r->name);
-    for (int i = 0; i < r->field_count; i++)
-        buf_printf(&sql, "%sADD COLUMN IF NOT EXISTS \"%s\" %s", i ? "," : "", r->fields[i].name,
-                   sql_type(&r->fields[i]));
-    ok = ok && run(s, sql.data);
-    buf_free(&sql);
-    return ok;
-}
-
-/* a define, so that the literal it ends is whole */
-#define FACT_BODY "body text)"
-
-static bool migrate(struct postgres_store *s)
-{
-    static const char *const base[] = {
-        "CREATE TABLE IF NOT EXISTS meta(key text PRIMARY KEY,value text)",
-        "CREATE TABLE IF NOT EXISTS shard(id integer PRIMARY KEY,epoch bigint NOT NULL,seq bigint NOT NULL)",
-        "ALTER TABLE shard ADD COLUMN IF NOT EXISTS lapses timestamptz NOT NULL DEFAULT '-infinity'",
-        "INSERT INTO shard VALUES(1,0,0) ON CONFLICT DO NOTHING",
-        "CREATE TABLE IF NOT EXISTS fact(seq bigint PRIMARY KEY,time bigint,record text,removed "
-        "boolean," FACT_BODY,
-        "CREATE TABLE IF NOT EXISTS outbox(destination integer,seq bigint,PRIMARY KEY(destination,seq))",
-        "CREATE TABLE IF NOT EXISTS cursor(destination integer PRIMARY KEY,seq bigint)",
-    };
-    char found[24], text[24];
-    bool ok = run(s, "SELECT pg_advisory_lock(" MIGRATE_LOCK ")") && run(s, "BEGIN");
-    for (size_t i = 0; ok && i < sizeof base / sizeof *base; i++)
-        ok = run(s, base[i]);
-    if (ok && one(s, "SELECT value FROM meta WHERE key='schema'", NULL, found, sizeof found) &&
-        strtol(found, NULL, 10) > SCHEMA) {
-        snprintf(s->error, sizeof s->error, "schema %s was written by a newer version (this one writes %d)",
-                 found, SCHEMA);
-        ok = false;
-    }
-    for (int i = 0; ok && i < RECORD_COUNT; i++)
-        if (!(record_of((enum record_id)i)->flags & (RECORD_TRANSIENT | RECORD_CONFLATED)))
-            ok = migrate_record(s, record_of((enum record_id)i));
-    snprintf(text, sizeof text, "%d", SCHEMA);
-    ok = ok && s->base.ops->meta_put(&s->base, "schema", text);
-    ok = run(s, ok ? "COMMIT" : "ROLLBACK") && ok;
-    return run(s, "SELECT pg_advisory_unlock(" MIGRATE_LOCK ")") && ok;
-}
-
-/* A new owner commits its epoch before it loads anything: the one before it can write no more. 1: taken, 0:
- * the lease of another one runs, -1: no answer. */
-static int take_ownership(struct postgres_store *s, bool at_once)
-{
-    *s->error = 0;
-    s->epoch = one_number(s,
-                          at_once ? "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
-                                    " WHERE id=1 RETURNING epoch"
-                                  : "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
-                                    " WHERE id=1 AND lapses<clock_timestamp() RETURNING epoch",
-                          0);
-    return s->epoch > 0 ? 1 : *s->error ? -1 : 0;
-}
-
 static bool read_audit_head(struct postgres_store *s)
 {
-    memcpy(s->audit_previous, AUDIT_ZERO, sizeof s->audit_previous);
-    s->audit_sequence = one_number(s, "SELECT max(sequence) FROM audit", 0);
-    return !s->audit_sequence || one(s, "SELECT hash FROM audit ORDER BY sequence DESC LIMIT 1", NULL,
-                                     s->audit_previous, sizeof s->audit_previous);
+    memcpy(s->audit.hash, AUDIT_ZERO, sizeof s->audit.hash);
+    s->audit.sequence = pg_number(s, "SELECT max(sequence) FROM audit", 0);
+    return !s->audit.sequence || pg_one(s, "SELECT hash FROM audit ORDER BY sequence DESC LIMIT 1", NULL,
+                                        s->audit.hash, sizeof s->audit.hash);
 }
 
 /* ---- a batch ---- */
@@ -234,13 +31,13 @@ static bool read_audit_head(struct postgres_store *s)
 static bool queue(struct postgres_store *s, const char *name, const char *const *values, int count)
 {
     return PQsendQueryPrepared(s->db, name, count, values, NULL, NULL, 0) == 1 ||
-           failed(s, PQerrorMessage(s->db));
+           pg_failed(s, PQerrorMessage(s->db));
 }
 
 static bool prepare_one(struct postgres_store *s, const char *name, const char *sql)
 {
     PGresult *r = PQprepare(s->db, name, sql, 0, NULL);
-    bool ok = PQresultStatus(r) == PGRES_COMMAND_OK || failed(s, PQerrorMessage(s->db));
+    bool ok = PQresultStatus(r) == PGRES_COMMAND_OK || pg_failed(s, PQerrorMessage(s->db));
     PQclear(r);
     return ok;
 }
@@ -257,7 +54,7 @@ static bool prepare_record(struct postgres_store *s, enum record_id id)
     record_sql_columns(r, &sql);
     buf_text(&sql, ") VALUES(");
     for (int i = 0; i < r->field_count; i++)
-        buf_printf(&sql, "%s$%d::%s", i ? "," : "", i + 1, sql_type(&r->fields[i]));
+        buf_printf(&sql, "%s$%d::%s", i ? "," : "", i + 1, pg_type(&r->fields[i]));
     buf_printf(&sql, ") ON CONFLICT(\"%s\") DO UPDATE SET ", key);
     for (int i = 0, n = 0; i < r->field_count; i++)
         if (i != r->key)
@@ -266,7 +63,7 @@ static bool prepare_record(struct postgres_store *s, enum record_id id)
     snprintf(name, sizeof name, "put-%s", r->name);
     bool ok = prepare_one(s, name, sql.data);
     buf_clear(&sql);
-    buf_printf(&sql, "DELETE FROM \"%s\" WHERE \"%s\"=$1::%s", r->name, key, sql_type(&r->fields[r->key]));
+    buf_printf(&sql, "DELETE FROM \"%s\" WHERE \"%s\"=$1::%s", r->name, key, pg_type(&r->fields[r->key]));
     snprintf(name, sizeof name, "drop-%s", r->name);
     ok = ok && prepare_one(s, name, sql.data);
     buf_free(&sql);
@@ -357,21 +154,6 @@ static bool queue_fact(struct postgres_store *s, const struct store_fact *f, str
     return true;
 }
 
-/* Links the batch's audit records to the chain. */
-static void link_audits(const struct postgres_store *s, struct store_batch *b)
-{
-    int64_t sequence = s->audit_sequence;
-    const char *previous = s->audit_previous;
-    for (int i = 0; i < b->audit_count; i++) {
-        struct audit *a = &b->audits[i];
-        a->sequence = ++sequence;
-        a->version = 1;
-        memcpy(a->previous, previous, sizeof a->previous);
-        audit_hash(a, a->hash);
-        previous = a->hash;
-    }
-}
-
 static bool queue_batch(struct postgres_store *s, const struct store_batch *b)
 {
     char text[3][24];
@@ -387,7 +169,7 @@ static bool queue_batch(struct postgres_store *s, const struct store_batch *b)
             ok = queue_pair(s, "cursor", d, b->cursors[d]) && queue_pair(s, "done", d, b->cursors[d]);
     buf_free(&json);
     return ok && queue(s, "patient", NULL, 0) && queue(s, "commit", NULL, 0) &&
-           (PQpipelineSync(s->db) == 1 || failed(s, PQerrorMessage(s->db)));
+           (PQpipelineSync(s->db) == 1 || pg_failed(s, PQerrorMessage(s->db)));
 }
 
 enum attempt { COMMITTED, REFUSED, MOVED, FULL, CUT };
@@ -414,7 +196,7 @@ static enum attempt collect(struct postgres_store *s)
         }
         if (status == PGRES_FATAL_ERROR && !error) {
             error = true;
-            failed(s, PQresultErrorMessage(r));
+            pg_failed(s, PQresultErrorMessage(r));
             /* 53100: disk full. 57P0x and 08xxx: the server goes, and the outcome is asked for. */
             out = !state                                                  ? CUT
                   : !strcmp(state, "22012")                               ? MOVED
@@ -446,7 +228,8 @@ static enum attempt attempt(struct postgres_store *s, const struct store_batch *
     enum attempt out = queue_batch(s, b) ? collect(s) : CUT;
     if (out != CUT && PQexitPipelineMode(s->db) != 1)
         out = CUT;
-    if (out != COMMITTED && out != CUT && PQtransactionStatus(s->db) != PQTRANS_IDLE && !run(s, "ROLLBACK"))
+    if (out != COMMITTED && out != CUT && PQtransactionStatus(s->db) != PQTRANS_IDLE &&
+        !pg_run(s, "ROLLBACK"))
         out = CUT;
     return out;
 }
@@ -456,7 +239,7 @@ static enum attempt attempt(struct postgres_store *s, const struct store_batch *
 static bool ask_row(struct postgres_store *s, int64_t *epoch, int64_t *seq)
 {
     s->warned = false;
-    if (!run(s, "BEGIN"))
+    if (!pg_run(s, "BEGIN"))
         return false;
     PGresult *r = PQexec(s->db, "UPDATE shard SET seq=seq WHERE id=1 RETURNING epoch,seq");
     bool ok = PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1;
@@ -464,9 +247,9 @@ static bool ask_row(struct postgres_store *s, int64_t *epoch, int64_t *seq)
         *epoch = strtoll(PQgetvalue(r, 0, 0), NULL, 10);
         *seq = strtoll(PQgetvalue(r, 0, 1), NULL, 10);
     } else
-        failed(s, PQerrorMessage(s->db));
+        pg_failed(s, PQerrorMessage(s->db));
     PQclear(r);
-    return ok && run(s, "SET LOCAL statement_timeout=0") && run(s, "COMMIT") && !s->warned;
+    return ok && pg_run(s, "SET LOCAL statement_timeout=0") && pg_run(s, "COMMIT") && !s->warned;
 }
 
 /* Connects again and asks the owner's row what became of the batch. CUT: not committed, send it again. */
@@ -475,9 +258,9 @@ static enum attempt ask_outcome(struct postgres_store *s, const struct store_bat
     int64_t until = clock_mono(&clock_system) + OUTAGE, epoch = 0, seq = 0;
     for (;;) {
         struct timespec pause = {0, 50 * MILLI};
-        forget_connection(s);
+        pg_forget(s);
         s->warned = false;
-        s->db = dial(s);
+        s->db = pg_dial(s);
         if (s->db && prepare_all(s) && ask_row(s, &epoch, &seq))
             return epoch != s->epoch                          ? MOVED
                    : seq == b->last && b->last != b->previous ? COMMITTED
@@ -495,7 +278,7 @@ static enum store_result commit(struct store *base, struct store_batch *b)
 {
     struct postgres_store *s = self(base);
     enum attempt a;
-    link_audits(s, b);
+    audit_link(&s->audit, b->audits, b->audit_count);
     /* MOVED after a cut: the attempt before, whose connection was cut, may have got there after all. */
     for (bool cut = false; (a = attempt(s, b)) == CUT || (a == MOVED && cut); cut = true) {
         log_event(LOG_WARNING, "the store's connection was cut; asking what became of the batch",
@@ -505,14 +288,11 @@ static enum store_result commit(struct store *base, struct store_batch *b)
             break;
     }
     if (a == COMMITTED) {
-        if (b->audit_count) {
-            s->audit_sequence = b->audits[b->audit_count - 1].sequence;
-            memcpy(s->audit_previous, b->audits[b->audit_count - 1].hash, sizeof s->audit_previous);
-        }
+        audit_advance(&s->audit, b->audits, b->audit_count);
         return STORE_OK;
     }
     if (a == MOVED)
-        failed(s, "the owner's row has moved: another owner has taken over");
+        pg_failed(s, "the owner's row has moved: another owner has taken over");
     return a == MOVED ? STORE_NOT_OWNER : a == FULL ? STORE_FULL : STORE_FAILED;
 }
 
@@ -537,14 +317,14 @@ static bool each(struct postgres_store *s, const char *sql, const char *const *v
 {
     if (PQsendQueryParams(s->db, sql, count, NULL, values, NULL, NULL, 0) != 1 ||
         PQsetSingleRowMode(s->db) != 1)
-        return failed(s, PQerrorMessage(s->db));
+        return pg_failed(s, PQerrorMessage(s->db));
     bool ok = true;
     for (PGresult *r; (r = PQgetResult(s->db)); PQclear(r)) {
         ExecStatusType status = PQresultStatus(r);
         if (status == PGRES_SINGLE_TUPLE && ok)
             ok = take(arg, r);
         else if (status == PGRES_FATAL_ERROR)
-            ok = failed(s, PQresultErrorMessage(r));
+            ok = pg_failed(s, PQresultErrorMessage(r));
     }
     return ok;
 }
@@ -630,7 +410,7 @@ static bool facts(struct store *base, int64_t after, int64_t through, int outbox
 
 static bool meta_get(struct store *base, const char *key, char *out, size_t room)
 {
-    return one(self(base), "SELECT value FROM meta WHERE key=$1", key, out, room);
+    return pg_one(self(base), "SELECT value FROM meta WHERE key=$1", key, out, room);
 }
 
 static bool meta_put(struct store *base, const char *key, const char *value)
@@ -640,21 +420,14 @@ static bool meta_put(struct store *base, const char *key, const char *value)
     PGresult *r = PQexecParams(
         s->db, "INSERT INTO meta VALUES($1,$2) ON CONFLICT(key) DO UPDATE SET value=excluded.value", 2, NULL,
         values, NULL, NULL, 0);
-    bool ok = PQresultStatus(r) == PGRES_COMMAND_OK || failed(s, PQerrorMessage(s->db));
+    bool ok = PQresultStatus(r) == PGRES_COMMAND_OK || pg_failed(s, PQerrorMessage(s->db));
     PQclear(r);
     return ok;
 }
 
-static int64_t head(struct store *base)
+static int64_t number_of(struct store *base, const char *sql, int64_t missing)
 {
-    return one_number(self(base), "SELECT seq FROM shard WHERE id=1", 0);
-}
-
-static int64_t cursor(struct store *base, int destination)
-{
-    char sql[80];
-    snprintf(sql, sizeof sql, "SELECT seq FROM cursor WHERE destination=%d", destination);
-    return one_number(self(base), sql, INT64_MIN);
+    return pg_number(self(base), sql, missing);
 }
 
 /* The disk is the server's: there is nothing here to give up. */
@@ -669,55 +442,17 @@ static const char *error(struct store *base)
     return self(base)->error;
 }
 
-/* The wait for the standby is left out: what a failover loses of it is a lease that lapses a little sooner.
- */
-static bool renew(struct store *base)
-{
-    struct postgres_store *s = self(base);
-    char sql[260], moved[8] = "";
-    if (!s->db && !(s->db = dial(s)))
-        return true; /* not known: the next batch will tell */
-    snprintf(sql, sizeof sql,
-             "SET LOCAL synchronous_commit=local;UPDATE shard SET lapses=clock_timestamp()+" LEASE
-             " WHERE id=1 AND epoch=%lld",
-             (long long)s->epoch);
-    PGresult *r = PQexec(s->db, sql);
-    bool known = PQresultStatus(r) == PGRES_COMMAND_OK;
-    if (known)
-        snprintf(moved, sizeof moved, "%s", PQcmdTuples(r));
-    else
-        failed(s, PQerrorMessage(s->db));
-    PQclear(r);
-    if (known && !strcmp(moved, "0"))
-        return failed(s, "the owner's row has moved: another owner has taken over");
-    if (!known && PQstatus(s->db) != CONNECTION_OK)
-        forget_connection(s);
-    return true;
-}
-
-/* Who waits for the lease gets it now. */
-static void give_up_lease(struct postgres_store *s)
-{
-    char sql[160];
-    snprintf(
-        sql, sizeof sql,
-        "SET LOCAL synchronous_commit=local;UPDATE shard SET lapses='-infinity' WHERE id=1 AND epoch=%lld",
-        (long long)s->epoch);
-    if (!run(s, sql))
-        log_event(LOG_WARNING, "the lease was not given up; it will lapse", "error.message", s->error, NULL);
-}
-
 static void close_store(struct store *base)
 {
     struct postgres_store *s = self(base);
     if (s->db && s->epoch > 0)
-        give_up_lease(s);
+        pg_give_up(s);
     PQfinish(s->db);
     free(base);
 }
 
-static const struct store_ops ops = {"postgresql", commit, load,         facts, meta_get, meta_put,
-                                     head,         cursor, free_reserve, renew, error,    close_store};
+static const struct store_ops ops = {"postgresql", commit,       load,     facts, meta_get,   meta_put,
+                                     number_of,    free_reserve, pg_renew, error, close_store};
 
 static struct postgres_store *new_store(const char *address, bool reader)
 {
@@ -725,7 +460,7 @@ static struct postgres_store *new_store(const char *address, bool reader)
     s->base.ops = &ops;
     s->reader = reader;
     snprintf(s->address, sizeof s->address, "%s", address);
-    s->db = dial(s);
+    s->db = pg_dial(s);
     return s;
 }
 
@@ -743,25 +478,25 @@ struct store *store_postgres(const char *address, bool reader, char *why, size_t
     struct postgres_store *s = new_store(address, reader);
     bool ok = s->db != NULL;
     if (ok && !reader)
-        ok = migrate(s) && take_ownership(s, true) > 0 && prepare_all(s) && read_audit_head(s);
+        ok = pg_migrate(s) && pg_take(s, true) > 0 && prepare_all(s) && read_audit_head(s);
     return opened(s, ok, why, room);
 }
 
 struct store *store_postgres_await(const char *address, const volatile int *stop, char *why, size_t room)
 {
     struct postgres_store *s = new_store(address, false);
-    bool ok = s->db && migrate(s), told = false;
-    for (int taken = 0; ok && (taken = take_ownership(s, false)) < 1;) {
+    bool ok = s->db && pg_migrate(s), told = false;
+    for (int taken = 0; ok && (taken = pg_take(s, false)) < 1;) {
         struct timespec pause = {0, 100 * MILLI};
         if (!told)
             log_event(LOG_INFO, "standing by: another process owns the shard", NULL);
         told = true;
         nanosleep(&pause, NULL);
         if (taken < 0) { /* the standby outlives a failover of the server too */
-            forget_connection(s);
-            s->db = dial(s);
+            pg_forget(s);
+            s->db = pg_dial(s);
         }
-        ok = !*stop || failed(s, "stopped while it stood by");
+        ok = !*stop || pg_failed(s, "stopped while it stood by");
     }
     ok = ok && prepare_all(s) && read_audit_head(s);
     return opened(s, ok, why, room);

@@ -17,8 +17,7 @@ struct sqlite_store {
     sqlite3 *db;
     sqlite3_stmt *begin, *commit, *rollback, *owner, *fact, *outbox, *outbox_done, *cursor;
     sqlite3_stmt *upsert[RECORD_COUNT], *remove[RECORD_COUNT];
-    int64_t audit_sequence;
-    char audit_previous[65];
+    struct audit_head audit;
     char reserve[512]; /* a file given up when the disk is full */
     char error[256];
 };
@@ -154,24 +153,13 @@ static int put_fact(struct sqlite_store *s, const struct store_fact *f, struct b
     return rc;
 }
 
-/* Links the batch's audit records to the chain and writes them. */
 static int put_audits(struct sqlite_store *s, struct store_batch *b)
 {
-    int64_t sequence = s->audit_sequence;
-    char previous[65];
-    memcpy(previous, s->audit_previous, sizeof previous);
-    for (int i = 0; i < b->audit_count; i++) {
-        struct audit *a = &b->audits[i];
-        a->sequence = ++sequence;
-        a->version = 1;
-        memcpy(a->previous, previous, sizeof a->previous);
-        audit_hash(a, a->hash);
-        memcpy(previous, a->hash, sizeof previous);
-        int rc = put_row(s, RECORD_audit, a, false);
-        if (rc != SQLITE_OK)
-            return rc;
-    }
-    return SQLITE_OK;
+    int rc = SQLITE_OK;
+    audit_link(&s->audit, b->audits, b->audit_count);
+    for (int i = 0; rc == SQLITE_OK && i < b->audit_count; i++)
+        rc = put_row(s, RECORD_audit, &b->audits[i], false);
+    return rc;
 }
 
 static int put_cursors(struct sqlite_store *s, const struct store_batch *b)
@@ -222,10 +210,7 @@ static enum store_result commit(struct store *base, struct store_batch *b)
     bool owner = true;
     int rc = write_batch(s, b, &owner);
     if (rc == SQLITE_OK) {
-        if (b->audit_count) {
-            s->audit_sequence = b->audits[b->audit_count - 1].sequence;
-            memcpy(s->audit_previous, b->audits[b->audit_count - 1].hash, sizeof s->audit_previous);
-        }
+        audit_advance(&s->audit, b->audits, b->audit_count);
         return STORE_OK;
     }
     snprintf(s->error, sizeof s->error, "%s", owner ? sqlite3_errmsg(s->db) : "the owner's row has moved");
@@ -325,26 +310,15 @@ static bool meta_put(struct store *base, const char *key, const char *value)
     return rc == SQLITE_OK;
 }
 
-static int64_t one_number(struct sqlite_store *s, const char *sql, int64_t missing)
+static int64_t number(struct store *base, const char *sql, int64_t missing)
 {
+    struct sqlite_store *s = self(base);
     sqlite3_stmt *st = prepare(s, sql);
     int64_t value = missing;
     if (st && sqlite3_step(st) == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
         value = sqlite3_column_int64(st, 0);
     sqlite3_finalize(st);
     return value;
-}
-
-static int64_t head(struct store *base)
-{
-    return one_number(self(base), "SELECT seq FROM shard WHERE id=1", 0);
-}
-
-static int64_t cursor(struct store *base, int destination)
-{
-    char sql[80];
-    snprintf(sql, sizeof sql, "SELECT seq FROM cursor WHERE destination=%d", destination);
-    return one_number(self(base), sql, INT64_MIN);
 }
 
 static bool free_reserve(struct store *base)
@@ -374,8 +348,8 @@ static void close_store(struct store *base)
     free(s);
 }
 
-static const struct store_ops ops = {"sqlite", commit, load,         facts, meta_get, meta_put,
-                                     head,     cursor, free_reserve, NULL,  error,    close_store};
+static const struct store_ops ops = {"sqlite", commit,       load, facts, meta_get,   meta_put,
+                                     number,   free_reserve, NULL, error, close_store};
 
 /* A record that gained fields since the file was made gains their columns, empty. */
 static bool add_columns(struct sqlite_store *s, const struct record *r)
@@ -436,27 +410,16 @@ static bool create_schema(struct sqlite_store *s)
     return meta_put(&s->base, "schema", SCHEMA) && run(s, "COMMIT");
 }
 
-static void last_audit(void *arg, const void *row)
-{
-    struct sqlite_store *s = arg;
-    const struct audit *a = row;
-    s->audit_sequence = a->sequence;
-    memcpy(s->audit_previous, a->hash, sizeof s->audit_previous);
-}
-
 static bool read_audit_head(struct sqlite_store *s)
 {
-    memcpy(s->audit_previous, AUDIT_ZERO, 65);
+    memcpy(s->audit.hash, AUDIT_ZERO, sizeof s->audit.hash);
     sqlite3_stmt *st = prepare(s, "SELECT sequence,hash FROM audit ORDER BY sequence DESC LIMIT 1");
     if (!st)
         return false;
-    struct audit a;
-    record_clear(RECORD(audit), &a);
     int rc = sqlite3_step(st);
     if (rc == SQLITE_ROW) {
-        a.sequence = sqlite3_column_int64(st, 0);
-        snprintf(a.hash, sizeof a.hash, "%s", (const char *)sqlite3_column_text(st, 1));
-        last_audit(s, &a);
+        s->audit.sequence = sqlite3_column_int64(st, 0);
+        snprintf(s->audit.hash, sizeof s->audit.hash, "%s", (const char *)sqlite3_column_text(st, 1));
     }
     sqlite3_finalize(st);
     return rc == SQLITE_ROW || rc == SQLITE_DONE;

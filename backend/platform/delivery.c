@@ -199,7 +199,7 @@ bool node_recover(struct node *n, char *why, size_t room)
             l.service->seen[k] = n->head;
     }
     for (int d = 0; d < DESTINATION_COUNT; d++) {
-        int64_t from = n->store->ops->cursor(n->store, d);
+        int64_t from = store_cursor(n->store, d);
         n->resending = 1u << d;
         n->confirmed[d] = from;
         if (!n->store->ops->facts(n->store, from == INT64_MIN ? 0 : from, INT64_MAX, d, resend, n)) {

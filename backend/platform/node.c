@@ -25,7 +25,7 @@ struct node *node_new(const struct node_config *config, char *why, size_t room)
     n->work = courier_new(config->seed);
     n->stream = courier_new(config->seed ? config->seed + 1 : 0);
     table_init(&n->once, RECORD(idempotency));
-    n->head = n->durable = store->ops->head(store);
+    n->head = n->durable = store_head(store);
     for (int i = 0; i < RECORD_COUNT; i++)
         n->owner[i] = -1;
     for (int d = 0; d < 8; d++)

@@ -115,7 +115,7 @@ static const char *problem_of(const char *after, int64_t acked)
         return text;
     }
     struct counted facts = {0}, orders = {0};
-    int64_t head = s->ops->head(s);
+    int64_t head = store_head(s);
     bool read = s->ops->facts(s, 0, INT64_MAX, -1, count_fact, &facts) &&
                 s->ops->load(s, RECORD_order, count_row, &orders);
     s->ops->close(s);

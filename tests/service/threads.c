@@ -59,7 +59,7 @@ static void the_journal_commits_in_its_thread_and_gives_every_batch_back(void **
         sched_yield();
     assert_int_equal(result, STORE_NOT_OWNER);
     store_batch_free(&b);
-    assert_int_equal(s->ops->head(s), 300);
+    assert_int_equal(store_head(s), 300);
     assert_true(woken >= 300);
     journal_free(j);
     s->ops->close(s);

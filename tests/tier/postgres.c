@@ -107,7 +107,7 @@ static void story(const char *address, struct buf *out)
     struct store *s = open_store(address);
     struct store_batch b;
     char text[40] = "";
-    assert_int_equal(s->ops->head(s), 0);
+    assert_int_equal(store_head(s), 0);
     blank(&b, 0);
     for (int i = 0; i < 20; i++)
         add_order(&b, i);
@@ -129,8 +129,8 @@ static void story(const char *address, struct buf *out)
     assert_true(s->ops->meta_put(s, "key", "old") && s->ops->meta_put(s, "key", "new"));
     assert_true(s->ops->meta_get(s, "key", text, sizeof text));
     assert_false(s->ops->meta_get(s, "none", text, sizeof text));
-    buf_printf(out, "%s head %lld cursor %lld %lld\n", text, (long long)s->ops->head(s),
-               (long long)s->ops->cursor(s, 0), (long long)(s->ops->cursor(s, 1) == INT64_MIN));
+    buf_printf(out, "%s head %lld cursor %lld %lld\n", text, (long long)store_head(s),
+               (long long)store_cursor(s, 0), (long long)(store_cursor(s, 1) == INT64_MIN));
     assert_true(s->ops->load(s, RECORD_order, to_text, out));
     assert_true(s->ops->load(s, RECORD_audit, audit_text, out));
     assert_true(s->ops->facts(s, 3, INT64_MAX, -1, fact_text, out));
@@ -205,7 +205,7 @@ static void an_owner_that_was_replaced_finds_no_row_and_steps_down(void **state)
     blank(&b, 1);
     add_order(&b, 3);
     assert_int_equal(commit(second, &b), STORE_OK);
-    assert_int_equal(second->ops->head(second), 2);
+    assert_int_equal(store_head(second), 2);
     first->ops->close(first);
     second->ops->close(second);
 }
@@ -287,7 +287,7 @@ static void a_cut_connection_loses_nothing_and_doubles_nothing(void **state)
     char address[300], why[200];
     snprintf(address, sizeof address, "%s", pg.address);
     s = open_store(address);
-    assert_int_equal(s->ops->head(s), seq);
+    assert_int_equal(store_head(s), seq);
     if (!s->ops->facts(s, 0, INT64_MAX, -1, count, &last))
         fail_msg("%s", s->ops->error(s));
     assert_int_equal(last, seq);
@@ -334,7 +334,7 @@ static void a_server_that_crashes_and_comes_back_has_every_acknowledged_batch(vo
     pthread_join(thread, NULL);
     s->ops->close(s);
     s = open_store(pg.address);
-    assert_int_equal(s->ops->head(s), seq);
+    assert_int_equal(store_head(s), seq);
     assert_true(s->ops->facts(s, 0, INT64_MAX, -1, count, &last));
     assert_int_equal(last, seq);
     print_message("%d crashes, %lld facts\n", crashes, (long long)seq);
@@ -403,7 +403,7 @@ static void a_failover_to_the_synchronous_standby_loses_nothing(void **state)
         pthread_join(thread, NULL);
         s->ops->close(s);
         s = open_store(address); /* the writer is the second of the two now */
-        assert_int_equal(s->ops->head(s), seq);
+        assert_int_equal(store_head(s), seq);
         assert_true(s->ops->facts(s, 0, INT64_MAX, -1, count, &last));
         assert_int_equal(last, seq);
         print_message("%lld batches before the standby took over, %lld in all\n", (long long)before,
@@ -464,7 +464,7 @@ static void nothing_is_acknowledged_that_the_standby_does_not_have(void **state)
     postgres_run(&second, "postgres", "ALTER SYSTEM RESET synchronous_standby_names");
     postgres_run(&second, "postgres", "SELECT pg_reload_conf()");
     struct store *s = open_store(both);
-    assert_int_equal(s->ops->head(s), 2);
+    assert_int_equal(store_head(s), 2);
     s->ops->close(s);
     postgres_stop(&second);
 }
