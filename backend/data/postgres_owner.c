@@ -72,11 +72,11 @@ int pg_take(struct postgres_store *s, bool at_once)
 {
     *s->error = 0;
     s->epoch = pg_number(s,
-                          at_once ? "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
-                                    " WHERE id=1 RETURNING epoch"
-                                  : "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
-                                    " WHERE id=1 AND lapses<clock_timestamp() RETURNING epoch",
-                          0);
+                         at_once ? "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
+                                   " WHERE id=1 RETURNING epoch"
+                                 : "UPDATE shard SET epoch=epoch+1,lapses=clock_timestamp()+" FIRST_LEASE
+                                   " WHERE id=1 AND lapses<clock_timestamp() RETURNING epoch",
+                         0);
     return s->epoch > 0 ? 1 : *s->error ? -1 : 0;
 }
 

@@ -43,10 +43,10 @@ static int stop(void **state)
 {
     (void)state;
     int pid = backend_pid();
-    if (pid)
+    if (pid) {
         kill(pid, SIGTERM);
-    for (int64_t until = millis() + 5000; pid && millis() < until && kill(pid, 0) == 0;)
-        usleep(10000);
+        AWAIT(kill(pid, 0) != 0, 5000);
+    }
     return 0;
 }
 
@@ -258,9 +258,7 @@ static pid_t quantad_on(const char *dir, const char *address)
         execl(quantad, quantad, "--data-dir", dir, "--listen", address, "--market", "sim:7", (char *)NULL);
         _exit(127);
     }
-    for (int64_t until = millis() + 10000; access(path, F_OK) != 0 && millis() < until;)
-        usleep(10000);
-    assert_int_equal(access(path, F_OK), 0);
+    AWAIT(access(path, F_OK) == 0, 10000);
     return pid;
 }
 

@@ -2,21 +2,7 @@
 #include "tests/support/rig.h"
 #include "common/product.h"
 
-static struct rig r;
-
-static int open_rig(void **state)
-{
-    (void)state;
-    rig_open(&r, &(struct rig_config){0});
-    return 0;
-}
-
-static int close_rig(void **state)
-{
-    (void)state;
-    rig_close(&r);
-    return 0;
-}
+RIG_FIXTURE(r);
 
 static const struct pnl *pnl(const char *id)
 {
@@ -87,17 +73,23 @@ static void realised_comes_from_closed_quantity_at_average_cost(void **state)
     assert_memory_equal(&p, &before, sizeof p);
 }
 
-static void a_deal_of_a_quarter_posts_its_months_with_their_hours(void **state)
+static struct deal_request ttf_deal(const char *instrument)
 {
-    (void)state;
     struct deal_request q;
     record_clear(RECORD(deal_request), &q);
     snprintf(q.book, sizeof q.book, "TTF-PROP");
     snprintf(q.counterparty, sizeof q.counterparty, "Nordwind Energie");
+    snprintf(q.instrument, sizeof q.instrument, "%s", instrument);
     q.side = SIDE_BUY;
-    snprintf(q.instrument, sizeof q.instrument, "ttf-q1-27");
     q.rate = D("10");
     q.price = D("31.5");
+    return q;
+}
+
+static void a_deal_of_a_quarter_posts_its_months_with_their_hours(void **state)
+{
+    (void)state;
+    struct deal_request q = ttf_deal("ttf-q1-27");
     struct command c = {.kind = COMMAND_DEAL_NEW, .body = &q};
     assert_int_equal(rig_command(&r, "trader", &c), 0);
     char id[97], leg[120];
@@ -129,13 +121,7 @@ static void a_deal_of_a_quarter_posts_its_months_with_their_hours(void **state)
 static void a_deal_in_a_month_nobody_lists_or_part_of_a_month_is_refused(void **state)
 {
     (void)state;
-    struct deal_request q;
-    record_clear(RECORD(deal_request), &q);
-    snprintf(q.book, sizeof q.book, "TTF-PROP");
-    snprintf(q.counterparty, sizeof q.counterparty, "Nordwind Energie");
-    q.side = SIDE_BUY;
-    q.rate = D("10");
-    q.price = D("31.5");
+    struct deal_request q = ttf_deal("TTF");
     struct command c = {.kind = COMMAND_DEAL_NEW, .body = &q};
     static const struct {
         const char *period, *why;

@@ -106,7 +106,7 @@ static void listings_page_filter_and_look_back(void **state)
 static void an_order_is_told_and_can_be_read_by_its_id(void **state)
 {
     (void)state;
-    char name[25], id[40], path[100], status[32];
+    char name[25], id[40], path[100];
     struct reply r = order(NULL, "buy", 1, 0.01, name);
     expect(r, 400, "id: expected a UUID"); /* neither an id nor a key */
     r = order("Idempotency-Key: k-1\r\n", "buy", 1, 0.01, name);
@@ -114,16 +114,7 @@ static void an_order_is_told_and_can_be_read_by_its_id(void **state)
     reply_text_of(&r, "id", id, sizeof id);
     free(r.body);
     snprintf(path, sizeof path, "/v1/trading/orders/%s", id);
-    for (int64_t until = millis() + 3000;;) {
-        r = server_get(&s, path);
-        assert_int_equal(r.status, 200);
-        reply_text_of(&r, "status", status, sizeof status);
-        free(r.body);
-        if (!strcmp(status, "filled") || millis() > until)
-            break;
-        usleep(2000);
-    }
-    assert_string_equal(status, "filled");
+    server_until(&s, path, "status", "filled", 3000);
     expect(server_request(&s, "DELETE", path, NULL, NULL), 409, "the order is filled");
 }
 
@@ -204,15 +195,10 @@ static void a_replace_needs_the_version_it_is_about(void **state)
     reply_text_of(&r, "id", id, sizeof id);
     free(r.body);
     snprintf(path, sizeof path, "/v1/trading/orders/%s", id);
-    for (int64_t until = millis() + 3000; millis() < until;) {
-        r = server_get(&s, path);
-        bool done = strstr(r.body, "\"status\":\"new\"") != NULL;
-        reply_text_of(&r, "version", version, sizeof version);
-        free(r.body);
-        if (done)
-            break;
-        usleep(2000);
-    }
+    server_until(&s, path, "status", "new", 3000);
+    r = server_get(&s, path);
+    reply_text_of(&r, "version", version, sizeof version);
+    free(r.body);
     snprintf(body, sizeof body, "{\"quantity\":\"2\"}");
     expect(server_request(&s, "PATCH", path, NULL, body), 428, "If-Match");
     expect(server_request(&s, "PATCH", path, "If-Match: \"999\"\r\n", body), 412, "version is");

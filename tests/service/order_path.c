@@ -1,21 +1,7 @@
 /* The path of an order through the services: checks, commit, venue, execution, trade, posting, position. */
 #include "tests/support/rig.h"
 
-static struct rig r;
-
-static int open_rig(void **state)
-{
-    (void)state;
-    rig_open(&r, &(struct rig_config){0});
-    return 0;
-}
-
-static int close_rig(void **state)
-{
-    (void)state;
-    rig_close(&r);
-    return 0;
-}
+RIG_FIXTURE(r);
 
 static void a_marketable_order_is_filled_and_moves_position_and_exposure(void **state)
 {

@@ -105,17 +105,25 @@ static void the_pool_runs_jobs_elsewhere_and_refuses_what_is_too_much(void **sta
     assert_true(sent > 200);
 }
 
+static void count_tick(void *arg)
+{
+    __atomic_fetch_add((int *)arg, 1, __ATOMIC_RELAXED);
+}
+
 static void a_ticker_ticks_and_stops(void **state)
 {
     (void)state;
-    int before = __atomic_load_n(&woken, __ATOMIC_RELAXED);
-    struct ticker *t = ticker_start(5, wake, NULL);
-    usleep(120000);
+    int ticks = 0, others = 0;
+    int64_t begun = millis();
+    struct ticker *t = ticker_start(5, count_tick, &ticks);
+    AWAIT(__atomic_load_n(&ticks, __ATOMIC_RELAXED) >= 10, 5000);
     ticker_stop(t);
-    int after = __atomic_load_n(&woken, __ATOMIC_RELAXED) - before;
-    assert_true(after >= 5 && after <= 30);
-    usleep(20000);
-    assert_int_equal(__atomic_load_n(&woken, __ATOMIC_RELAXED) - before, after);
+    int after = ticks;
+    assert_true(after <= (millis() - begun) / 5 + 1); /* no sooner than asked */
+    t = ticker_start(5, count_tick, &others);         /* while another one lives, the first is silent */
+    AWAIT(__atomic_load_n(&others, __ATOMIC_RELAXED) >= 5, 5000);
+    ticker_stop(t);
+    assert_int_equal(ticks, after);
 }
 
 static struct {
@@ -131,11 +139,47 @@ static void take(void *arg, int status, const char *body)
     snprintf(answer.body, sizeof answer.body, "%s", body);
 }
 
+static int answers(struct client *c)
+{
+    client_poll(c);
+    return answer.count;
+}
+
 static void wait_for(struct client *c, int count)
 {
-    for (int64_t until = millis() + 10000; answer.count < count && millis() < until; usleep(2000))
-        client_poll(c);
+    AWAIT(answers(c) >= count, 10000);
     assert_int_equal(answer.count, count);
+}
+
+static bool connected(struct client *c)
+{
+    struct link_state now;
+    client_state(c, &now);
+    return now.connected;
+}
+
+/* How many orders the backend lists when the client's table has the same; -1 while it has not. */
+static int rows_when_equal(struct client *c)
+{
+    char *body = NULL, why[200];
+    client_poll(c);
+    assert_int_equal(client_call(c, "GET", "/v1/trading/orders", NULL, INT64_MIN, &body), 200);
+    json_t *j = json_loads(body, 0, NULL), *list = json_object_get(j, "rows"), *item;
+    size_t i;
+    int same = 0, total = (int)json_array_size(list);
+    client_lock(c);
+    json_array_foreach(list, i, item)
+    {
+        struct order o;
+        assert_true(record_read(RECORD(order), item, &o, false, why, sizeof why));
+        const struct order *mine = table_get(client_table(c, RECORD_order), &o.id, 16);
+        same += mine && mine->version == o.version && mine->status == o.status;
+    }
+    bool equal = same == total && table_live(client_table(c, RECORD_order)) == total;
+    client_unlock(c);
+    json_decref(j);
+    free(body);
+    return equal ? total : -1;
 }
 
 /* A client's tables follow the backend through a kill: at the end they equal what the backend lists. */
@@ -186,40 +230,12 @@ static void tables_equal_the_listing_after_the_backend_was_killed(void **state)
         assert_non_null(fgets(line, sizeof line, f));
         fclose(f);
         kill(atoi(strstr(line, "\"pid\":") + 6), SIGKILL);
-        struct link_state state_now = {.connected = true};
-        for (int64_t until = millis() + 10000; state_now.connected && millis() < until; usleep(5000))
-            client_state(c, &state_now);
-        assert_false(state_now.connected);
-        for (int64_t until = millis() + 30000; !state_now.connected && millis() < until; usleep(5000))
-            client_state(c, &state_now);
-        assert_true(state_now.connected);
+        AWAIT(!connected(c), 10000);
+        AWAIT(connected(c), 30000);
     }
     /* Everything has settled once two listings are the same; then the tables must be too. */
     int rows = -1;
-    for (int64_t until = millis() + 10000; millis() < until; usleep(50000)) {
-        char *body = NULL;
-        client_poll(c);
-        assert_int_equal(client_call(c, "GET", "/v1/trading/orders", NULL, INT64_MIN, &body), 200);
-        json_t *j = json_loads(body, 0, NULL), *list = json_object_get(j, "rows"), *item;
-        size_t i;
-        int same = 0, total = (int)json_array_size(list);
-        client_lock(c);
-        json_array_foreach(list, i, item)
-        {
-            struct order o;
-            assert_true(record_read(RECORD(order), item, &o, false, why, sizeof why));
-            const struct order *mine = table_get(client_table(c, RECORD_order), &o.id, 16);
-            same += mine && mine->version == o.version && mine->status == o.status;
-        }
-        bool equal = same == total && table_live(client_table(c, RECORD_order)) == total;
-        client_unlock(c);
-        json_decref(j);
-        free(body);
-        if (equal) {
-            rows = total;
-            break;
-        }
-    }
+    AWAIT((rows = rows_when_equal(c)) >= 0, 10000);
     assert_true(rows >= 15);
     FILE *f = fopen(path, "r");
     assert_non_null(f);

@@ -5,7 +5,7 @@
 #include "backend/external/sim/source.h"
 #include "backend/risk/var.h"
 #include "common/product.h"
-#include "tests/support/support.h"
+#include "tests/support/rig.h"
 
 #define DAYS 5200
 #define NEAR 36
@@ -193,13 +193,8 @@ static void var_of_three_dates_equals_an_independent_computation(void **state)
 {
     (void)state;
     NEED_DATA();
-    char dir[300], why[300];
-    snprintf(dir, sizeof dir, "%s/prices/futures", shared_data());
-    struct source *s = source_replay(dir, DATE_NONE, 1, why, sizeof why);
-    if (!s)
-        fail_msg("%s", why);
-    struct history *h = history_new();
-    s->ops->fill(s, h, date_make(2025, 12, 31));
+    struct source *s;
+    struct history *h = recorded_history(date_make(2025, 12, 31), &s);
     print_message("%d settlements replayed\n", history_settlements(h));
     assert_true(history_settlements(h) > 680000);
     read_expiries();

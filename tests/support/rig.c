@@ -193,3 +193,15 @@ const struct position *rig_position(struct rig *r, const char *book, const char 
     snprintf(id, sizeof id, "%s/%s", book, instrument);
     return table_find(node_table(r->node, RECORD_position), id);
 }
+
+struct history *recorded_history(date through, struct source **source)
+{
+    char dir[300], why[300];
+    snprintf(dir, sizeof dir, "%s/prices/futures", shared_data());
+    *source = source_replay(dir, DATE_NONE, 1, why, sizeof why);
+    if (!*source)
+        fail_msg("%s", why);
+    struct history *h = history_new();
+    (*source)->ops->fill(*source, h, through);
+    return h;
+}

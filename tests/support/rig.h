@@ -43,3 +43,23 @@ const char *rig_price(struct rig *r, const char *instrument, int ticks);
 /* The front month of the product plus `nearby`. */
 const char *rig_contract(struct rig *r, const char *product, int nearby);
 const struct position *rig_position(struct rig *r, const char *book, const char *instrument);
+
+/* A rig for each test, named `name`: use open_rig and close_rig as its set-up and tear-down. */
+#define RIG_FIXTURE(name)                                                                                    \
+    static struct rig name;                                                                                  \
+    static int open_rig(void **state)                                                                        \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        rig_open(&name, &(struct rig_config){0});                                                            \
+        return 0;                                                                                            \
+    }                                                                                                        \
+    static int close_rig(void **state)                                                                       \
+    {                                                                                                        \
+        (void)state;                                                                                         \
+        rig_close(&name);                                                                                    \
+        return 0;                                                                                            \
+    }                                                                                                        \
+    struct rig
+
+/* The real futures history of shared/data up to a date, replayed; the source is the caller's to close. */
+struct history *recorded_history(date through, struct source **source);

@@ -236,3 +236,31 @@ int run_program(char *const argv[], char *out, size_t room)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
+
+bool server_logged(const struct server *s, const char *words)
+{
+    char path[200], line[2000];
+    bool found = false;
+    snprintf(path, sizeof path, "%s/quantad.log", s->dir);
+    FILE *f = fopen(path, "r");
+    while (f && !found && fgets(line, sizeof line, f))
+        found = strstr(line, words) != NULL;
+    if (f)
+        fclose(f);
+    return found;
+}
+
+static bool has(const struct server *s, const char *path, const char *member, const char *value)
+{
+    char text[200];
+    struct reply r = server_get(s, path);
+    assert_int_equal(r.status, 200);
+    bool same = !strcmp(reply_text_of(&r, member, text, sizeof text), value);
+    free(r.body);
+    return same;
+}
+
+void server_until(const struct server *s, const char *path, const char *member, const char *value, int ms)
+{
+    AWAIT(has(s, path, member, value), ms);
+}

@@ -20,6 +20,9 @@ void server_start(struct server *s, const char *dir, const char *market);
 /* The two halves of it: for one that stands by first. */
 void server_launch(struct server *s, const char *dir, const char *market);
 bool server_serves(struct server *s);
+bool server_logged(const struct server *s, const char *words); /* whether its log holds them */
+/* Asks until a member of what is at `path` has that value; fails after `ms`. */
+void server_until(const struct server *s, const char *path, const char *member, const char *value, int ms);
 void server_sign_in(struct server *s, const char *user);
 void server_stop(struct server *s); /* SIGTERM; its exit status must be 0 */
 void server_kill(struct server *s); /* SIGKILL */

@@ -1,4 +1,5 @@
 #include "tests/support/support.h"
+#include <poll.h>
 #include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,4 +83,9 @@ const char *build_dir(void)
 int64_t millis(void)
 {
     return clock_mono(&clock_system) / MILLI;
+}
+
+void rest_ms(int ms)
+{
+    poll(NULL, 0, ms);
 }

@@ -33,3 +33,14 @@ dec D(const char *text);
 const char *build_dir(void);
 /* Milliseconds on the monotonic clock. */
 int64_t millis(void);
+/* Asks every 2 ms until it holds; fails after `ms`. */
+#define AWAIT(condition, ms)                                                                                 \
+    do {                                                                                                     \
+        int64_t await_end = millis() + (ms);                                                                 \
+        bool await_met;                                                                                      \
+        while (!(await_met = (condition)) && millis() < await_end)                                           \
+            rest_ms(2);                                                                                      \
+        if (!await_met)                                                                                      \
+            fail_msg("%s: not so within %d ms", #condition, (int)(ms));                                      \
+    } while (0)
+void rest_ms(int ms);

@@ -135,11 +135,9 @@ void postgres_standby(struct postgres *primary, struct postgres *standby)
     postgres_restart(standby);
     assert_true(postgres_run(primary, "postgres", "ALTER SYSTEM SET synchronous_standby_names='*'"));
     assert_true(postgres_run(primary, "postgres", "SELECT pg_reload_conf()"));
-    for (int64_t until = millis() + 10000; !postgres_holds(
-             primary, "postgres", "SELECT count(*)=1 FROM pg_stat_replication WHERE sync_state='sync'");
-         usleep(10000))
-        if (millis() > until)
-            fail_msg("the standby does not follow");
+    AWAIT(postgres_holds(primary, "postgres",
+                         "SELECT count(*)=1 FROM pg_stat_replication WHERE sync_state='sync'"),
+          10000);
 }
 
 void postgres_promote(struct postgres *standby)

@@ -1,85 +1,26 @@
 /* The whole quantad on a PostgreSQL pair: orders flow while connections are cut, the primary dies and its
  * standby takes over, and quantad itself is killed. Every acknowledged order is there once. */
-#include <jansson.h>
-#include <pthread.h>
-#include <unistd.h>
 #include "common/buf.h"
-#include "common/clock.h"
-#include "common/uuid.h"
-#include "tests/support/server.h"
+#include "tests/support/flow.h"
 #include "tests/support/tiers.h"
-
-#define ACKED 100000
-#define FLOWS 4
 
 static struct postgres first, second;
 static struct server server;
-static char address[300], instrument[25];
-static double mark;
-static bool there, running;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct uuid acked[ACKED];
-static int acked_count, unanswered, other;
-static double slowest;
+static struct flow flow = FLOW_INIT(&server);
+static char address[300];
+static bool there;
 
-static void find_market(void)
+/* Orders flow before, while and after `happens` does; the number of those answered. */
+static int under_orders(void (*happens)(void))
 {
-    struct reply r = server_get(&server, "/v1/trading/quotes?filter=product=NG&limit=4");
-    json_t *j = json_loads(r.body, 0, NULL), *row = json_array_get(json_object_get(j, "rows"), 1);
-    snprintf(instrument, sizeof instrument, "%s", json_string_value(json_object_get(row, "instrument")));
-    mark = strtod(json_string_value(json_object_get(row, "last")), NULL);
-    json_decref(j);
-    free(r.body);
-}
-
-static void note(const struct uuid *id, const struct reply *r)
-{
-    pthread_mutex_lock(&lock);
-    bool told = r->status == 201 || r->status == 422; /* a refused order is kept as well */
-    if (told && acked_count < ACKED)
-        acked[acked_count++] = *id;
-    unanswered += r->status == 0;
-    other += r->status != 0 && !told;
-    if (told && r->ms > slowest)
-        slowest = r->ms;
-    pthread_mutex_unlock(&lock);
-}
-
-static void *flow(void *arg)
-{
-    static int prices;
-    (void)arg;
-    while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
-        char body[400], id[UUID_TEXT];
-        struct uuid u = uuid_v7(clock_utc(&clock_system));
-        int step = __atomic_fetch_add(&prices, 1, __ATOMIC_RELAXED) % 60;
-        snprintf(body, sizeof body,
-                 "{\"id\":\"%s\",\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"%s\",\"quantity\":\"1\","
-                 "\"price\":\"%.3f\",\"time_in_force\":\"ioc\"}",
-                 uuid_format(&u, id), instrument, step % 2 ? "buy" : "sell",
-                 mark + (step % 2 ? -0.15 : 0.15) + step * 0.001);
-        struct reply r = server_post(&server, "/v1/trading/orders", body);
-        note(&u, &r);
-        free(r.body);
-        if (!r.status)
-            break;
-    }
-    return NULL;
-}
-
-/* Orders flow while `happens` does. */
-static void under_orders(void (*happens)(void))
-{
-    pthread_t threads[FLOWS];
-    __atomic_store_n(&running, true, __ATOMIC_RELEASE);
-    for (int i = 0; i < FLOWS; i++)
-        pthread_create(&threads[i], NULL, flow, NULL);
-    usleep(300000);
+    int before = flow_count(&flow);
+    flow_start(&flow, FLOW_THREADS);
+    AWAIT(flow_count(&flow) > before + 100, 10000);
     happens();
-    usleep(300000);
-    __atomic_store_n(&running, false, __ATOMIC_RELEASE);
-    for (int i = 0; i < FLOWS; i++)
-        pthread_join(threads[i], NULL);
+    int then = flow_count(&flow);
+    AWAIT(flow_ended(&flow) || flow_count(&flow) > then + 100, 20000);
+    flow_stop(&flow);
+    return flow.count - before;
 }
 
 /* Every acknowledged order once, no fact missing, no audit record out of the chain. */
@@ -87,9 +28,9 @@ static void all_there(struct postgres *p)
 {
     struct buf sql = {0};
     char id[UUID_TEXT];
-    buf_printf(&sql, "SELECT count(*)=%d FROM \"order\" WHERE id=ANY('{", acked_count);
-    for (int i = 0; i < acked_count; i++)
-        buf_printf(&sql, "%s%s", i ? "," : "", uuid_format(&acked[i], id));
+    buf_printf(&sql, "SELECT count(*)=%d FROM \"order\" WHERE id=ANY('{", flow.count);
+    for (int i = 0; i < flow.count; i++)
+        buf_printf(&sql, "%s%s", i ? "," : "", uuid_format(&flow.told[i].id, id));
     buf_text(&sql, "}')");
     if (!postgres_holds(p, "desk", sql.data))
         fail_msg("an acknowledged order is lost");
@@ -108,7 +49,7 @@ static void cut_connections(void)
         postgres_run(&first, "postgres",
                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='desk' AND "
                      "application_name='quantad'");
-        usleep(50000);
+        rest_ms(50); /* between one cut and the next */
     }
 }
 
@@ -118,7 +59,6 @@ static void the_standby_takes_over(void)
     postgres_promote(&second);
     postgres_run(&second, "postgres", "ALTER SYSTEM RESET synchronous_standby_names");
     postgres_run(&second, "postgres", "SELECT pg_reload_conf()");
-    usleep(700000);
 }
 
 static void nothing(void) {}
@@ -139,7 +79,6 @@ static int start(void **state)
     postgres_either(&first, &second, "desk", address, sizeof address);
     server.store = address;
     server_start(&server, NULL, "sim:7");
-    find_market();
     return 0;
 }
 
@@ -161,8 +100,7 @@ static int stop(void **state)
 static void told(const char *what)
 {
     print_message("%s: %d acknowledged so far, slowest %.0f ms, %d unanswered, %d answered otherwise\n", what,
-                  acked_count, slowest, unanswered, other);
-    slowest = 0;
+                  flow.count, flow.slowest, flow.unanswered, flow.other);
 }
 
 static void cut_connections_are_not_noticed(void **state)
@@ -171,8 +109,7 @@ static void cut_connections_are_not_noticed(void **state)
     NEED_POSTGRES();
     under_orders(cut_connections);
     told("cut connections");
-    assert_int_equal(unanswered + other, 0);
-    assert_true(acked_count > 100);
+    assert_int_equal(flow.unanswered + flow.other, 0);
     all_there(&first);
 }
 
@@ -180,11 +117,9 @@ static void a_failover_loses_no_acknowledged_order(void **state)
 {
     (void)state;
     NEED_POSTGRES();
-    int before = acked_count;
     under_orders(the_standby_takes_over);
     told("failover");
-    assert_int_equal(unanswered + other, 0);
-    assert_true(acked_count > before + 100);
+    assert_int_equal(flow.unanswered + flow.other, 0);
     all_there(&second);
 }
 
@@ -192,25 +127,19 @@ static void a_killed_quantad_finds_every_order_again(void **state)
 {
     (void)state;
     NEED_POSTGRES();
-    int before = acked_count;
     under_orders(killed);
     told("killed");
-    assert_true(acked_count > before);
     server_start(&server, server.dir, "sim:7");
     all_there(&second);
     char path[100], id[UUID_TEXT];
-    for (int i = 0; i < acked_count; i += 50) {
-        snprintf(path, sizeof path, "/v1/trading/orders/%s", uuid_format(&acked[i], id));
+    for (int i = 0; i < flow.count; i += 50) {
+        snprintf(path, sizeof path, "/v1/trading/orders/%s", uuid_format(&flow.told[i].id, id));
         struct reply r = server_get(&server, path);
         if (r.status != 200)
             fail_msg("%s: %d %s", path, r.status, r.body);
         free(r.body);
     }
-    unanswered = other = 0;
-    before = acked_count;
-    find_market();
     under_orders(nothing); /* and it trades on */
-    assert_true(acked_count > before + 100);
     all_there(&second);
 }
 
@@ -221,28 +150,17 @@ static void a_standby_takes_over_when_the_owner_is_killed(void **state)
     NEED_POSTGRES();
     struct server standby = {.store = address};
     server_launch(&standby, NULL, "sim:7");
-    for (int64_t until = millis() + 3000; millis() < until; usleep(20000))
+    for (int64_t until = millis() + 3000; millis() < until; rest_ms(20))
         assert_false(server_serves(&standby));
-    int before = acked_count;
     under_orders(killed);
     int64_t begun = millis();
-    while (!server_serves(&standby)) {
-        if (millis() > begun + 20000)
-            fail_msg("the standby does not serve; see %s/quantad.log", standby.dir);
-        usleep(5000);
-    }
-    print_message("the standby served %lld ms after the owner was killed\n",
-                  (long long)(millis() - begun) + 300);
-    assert_true(acked_count > before);
+    AWAIT(server_serves(&standby), 20000);
+    print_message("the standby served %lld ms after the owner was killed\n", (long long)(millis() - begun));
     all_there(&second);
     server = standby;
     server_sign_in(&server, "trader");
-    unanswered = other = 0;
-    before = acked_count;
-    find_market();
     under_orders(nothing);
-    assert_true(acked_count > before + 100);
-    assert_int_equal(unanswered + other, 0);
+    assert_int_equal(flow.unanswered + flow.other, 0);
     all_there(&second);
 }
 
@@ -253,20 +171,16 @@ static void an_orderly_end_hands_over_at_once(void **state)
     NEED_POSTGRES();
     struct server standby = {.store = address}, third = {.store = address};
     server_launch(&standby, NULL, "sim:7");
-    usleep(500000);
+    AWAIT(server_logged(&standby, "standing by"), 10000);
     server_stop(&server);
     int64_t begun = millis();
-    while (!server_serves(&standby)) {
-        if (millis() > begun + 20000)
-            fail_msg("the standby does not serve; see %s/quantad.log", standby.dir);
-        usleep(5000);
-    }
+    AWAIT(server_serves(&standby), 20000);
     print_message("served %lld ms after the owner ended\n", (long long)(millis() - begun));
     server = standby;
     server_sign_in(&server, "trader");
     all_there(&second);
     server_launch(&third, NULL, "sim:7");
-    usleep(500000);
+    AWAIT(server_logged(&third, "standing by"), 10000);
     server_stop(&third);
 }
 

@@ -1,7 +1,6 @@
 /* The store on a real PostgreSQL: the same contract as SQLite's, owners and epochs, cut connections, crashes.
  */
 #include <pthread.h>
-#include <unistd.h>
 #include "backend/data/store.h"
 #include "tests/support/rig.h"
 #include "tests/support/tiers.h"
@@ -245,7 +244,7 @@ static void *cut(void *arg)
     uint64_t seed = 77;
     (void)arg;
     while (__atomic_load_n(&cutting, __ATOMIC_ACQUIRE)) {
-        usleep((useconds_t)(draw(&seed) % 15000));
+        rest_ms((int)(draw(&seed) % 15));
         postgres_run(&pg, "cuts",
                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='cuts' AND "
                      "application_name='quantad'");
@@ -301,7 +300,7 @@ static void *crash(void *arg)
 {
     int *crashes = arg;
     while (__atomic_load_n(&crashing, __ATOMIC_ACQUIRE)) {
-        usleep(150000);
+        rest_ms(150); /* time to write some */
         postgres_crash(&pg);
         postgres_restart(&pg);
         ++*crashes;
@@ -357,7 +356,7 @@ static bool promoted;
 static void *fail_over(void *arg)
 {
     (void)arg;
-    usleep(300000);
+    rest_ms(300); /* time to write some */
     postgres_crash(&first);
     postgres_promote(&second);
     postgres_run(&second, "postgres", "ALTER SYSTEM RESET synchronous_standby_names");
@@ -444,7 +443,7 @@ static void nothing_is_acknowledged_that_the_standby_does_not_have(void **state)
     postgres_crash(&second);
     pthread_create(&thread, NULL, one_batch, &w);
     for (int i = 0; i < 10; i++) {
-        usleep(200000);
+        rest_ms(200);
         if (i > 2) /* first the statement's timeout alone */
             postgres_run(&first, "postgres",
                          i % 2

@@ -3,7 +3,7 @@
 #include "backend/external/sim/book.h"
 #include "backend/external/sim/source.h"
 #include "backend/queue/courier.h"
-#include "tests/support/support.h"
+#include "tests/support/rig.h"
 
 static struct resting order(int number, const char *price, const char *quantity)
 {
@@ -189,13 +189,8 @@ static void recorded_history_reads_whole_with_its_negative_price(void **state)
 {
     (void)state;
     NEED_DATA();
-    char dir[300], why[300];
-    snprintf(dir, sizeof dir, "%s/prices/futures", shared_data());
-    struct source *s = source_replay(dir, DATE_NONE, 1, why, sizeof why);
-    if (!s)
-        fail_msg("%s", why);
-    struct history *h = history_new();
-    s->ops->fill(s, h, date_make(2025, 12, 31));
+    struct source *s;
+    struct history *h = recorded_history(date_make(2025, 12, 31), &s);
     int n = history_settlements(h);
     print_message("%d settlements\n", n);
     assert_true(n > 670000);

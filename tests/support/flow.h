@@ -1,0 +1,34 @@
+/* Order flow: threads that send orders to a quantad as fast as they are answered, and what was answered. */
+#pragma once
+#include <pthread.h>
+#include "common/uuid.h"
+#include "tests/support/server.h"
+
+#define FLOW_THREADS 4
+#define FLOW_MAX     200000
+
+struct flow {
+    struct server *server;
+    char instrument[25];
+    double mark;
+    /* A taken order (201) or one that a rule refused (422): both are kept. */
+    struct {
+        struct uuid id;
+        int status;
+    } told[FLOW_MAX];
+    int count, unanswered, other; /* other: answered by neither */
+    double slowest;               /* ms of one answer */
+    int threads, prices;
+    bool running;
+    pthread_mutex_t lock;
+    pthread_t thread[FLOW_THREADS];
+};
+#define FLOW_INIT(s)                                                                                         \
+    {                                                                                                        \
+        .server = (s), .lock = PTHREAD_MUTEX_INITIALIZER                                                     \
+    }
+/* Finds a contract and its price, and starts `threads` of them. A thread ends when it gets no answer. */
+void flow_start(struct flow *f, int threads);
+void flow_stop(struct flow *f);
+int flow_count(struct flow *f);
+bool flow_ended(struct flow *f); /* every thread found nobody there */
