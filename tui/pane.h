@@ -17,6 +17,17 @@ struct column {
     bool busy;         /* left out by --low-bandwidth */
     void (*cell)(const struct pane *p, const void *row, struct shown *out);
 };
+/* A column's cell that is one statement, and one that is a text. */
+#define CELL(name, ...)                                                                                      \
+    static void name(const struct pane *p, const void *row, struct shown *out)                               \
+    {                                                                                                        \
+        (void)p;                                                                                             \
+        __VA_ARGS__;                                                                                         \
+    }
+#define TEXT(name, ...) CELL(name, snprintf(out->text, sizeof out->text, "%s", __VA_ARGS__))
+/* The instrument's tick; a hundredth where none is listed. */
+dec pane_tick(const struct pane *p, const char *instrument);
+
 /* Rows of one record: filter, order, selection, drawing. */
 struct view {
     enum record_id record;

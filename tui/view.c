@@ -269,3 +269,9 @@ void pane_title(const struct pane *p, struct canvas *c, struct rect r, bool focu
              v && v->sort ? v->sort->name : "");
     canvas_text(c, r.y, r.x, r.w, focused ? FOCUS : TITLE, line);
 }
+
+dec pane_tick(const struct pane *p, const char *instrument)
+{
+    const struct instrument *i = table_find(app_table(p->app, RECORD_instrument), instrument);
+    return i ? i->tick : DEC_ONE / 100;
+}

@@ -10,19 +10,6 @@
 
 static const char *const tabs[] = {"Orders", "Trades", "Deals", "Legs"};
 
-static dec tick_of(const struct pane *p, const char *instrument)
-{
-    const struct instrument *i = table_find(app_table(p->app, RECORD_instrument), instrument);
-    return i ? i->tick : DEC_ONE / 100;
-}
-
-#define TEXT(name, expression)                                                                               \
-    static void name(const struct pane *p, const void *row, struct shown *out)                               \
-    {                                                                                                        \
-        (void)p;                                                                                             \
-        snprintf(out->text, sizeof out->text, "%s", expression);                                             \
-    }
-
 static void side_cell(uint8_t side, struct shown *out)
 {
     snprintf(out->text, sizeof out->text, "%s", side == SIDE_BUY ? "BUY" : "SELL");
@@ -41,28 +28,16 @@ TEXT(o_instrument, O(row)->instrument)
 TEXT(o_type, field_enum_text(RECORD(order), "type", O(row)->type))
 TEXT(o_tif, field_enum_text(RECORD(order), "time_in_force", O(row)->time_in_force))
 
-static void o_side(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    side_cell(O(row)->side, out);
-}
-static void o_quantity(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(O(row)->quantity, out);
-}
+CELL(o_side, side_cell(O(row)->side, out))
+CELL(o_quantity, format_whole(O(row)->quantity, out))
 static void o_price(const struct pane *p, const void *row, struct shown *out)
 {
-    format_price(O(row)->price, tick_of(p, O(row)->instrument), out);
+    format_price(O(row)->price, pane_tick(p, O(row)->instrument), out);
 }
-static void o_done(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(O(row)->filled_quantity, out);
-}
+CELL(o_done, format_whole(O(row)->filled_quantity, out))
 static void o_average(const struct pane *p, const void *row, struct shown *out)
 {
-    format_price(O(row)->average_price, tick_of(p, O(row)->instrument) / 10, out);
+    format_price(O(row)->average_price, pane_tick(p, O(row)->instrument) / 10, out);
 }
 static void o_status(const struct pane *p, const void *row, struct shown *out)
 {
@@ -113,19 +88,11 @@ TEXT(t_book, T(row)->book)
 TEXT(t_instrument, T(row)->instrument)
 TEXT(t_user, T(row)->user)
 TEXT(t_venue, T(row)->venue_trade_id)
-static void t_side(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    side_cell(T(row)->side, out);
-}
-static void t_quantity(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(T(row)->quantity, out);
-}
+CELL(t_side, side_cell(T(row)->side, out))
+CELL(t_quantity, format_whole(T(row)->quantity, out))
 static void t_price(const struct pane *p, const void *row, struct shown *out)
 {
-    format_price(T(row)->price, tick_of(p, T(row)->instrument), out);
+    format_price(T(row)->price, pane_tick(p, T(row)->instrument), out);
 }
 
 static const struct column trade_columns[] = {
@@ -145,11 +112,7 @@ TEXT(d_counterparty, D(row)->counterparty)
 TEXT(d_agreement, D(row)->agreement)
 TEXT(d_user, D(row)->user)
 TEXT(d_state, field_enum_text(RECORD(deal), "state", D(row)->state))
-static void d_version(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%lld", (long long)D(row)->version);
-}
+CELL(d_version, snprintf(out->text, sizeof out->text, "%lld", (long long)D(row)->version))
 
 static const struct column deal_columns[] = {
     {"Deal", 8, false, "id", 1, false, d_id},
@@ -166,32 +129,16 @@ TEXT(l_product, L(row)->product)
 TEXT(l_location, L(row)->location)
 TEXT(l_unit, L(row)->unit)
 TEXT(l_settlement, field_enum_text(RECORD(deal_leg), "settlement", L(row)->settlement))
-static void l_side(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    side_cell(L(row)->side, out);
-}
+CELL(l_side, side_cell(L(row)->side, out))
 static void l_from(const struct pane *p, const void *row, struct shown *out)
 {
     char text[TIME_TEXT];
     (void)p;
     snprintf(out->text, sizeof out->text, "%s", date_format(L(row)->delivery_start, text));
 }
-static void l_quantity(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(L(row)->quantity, out);
-}
-static void l_rate(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(L(row)->rate, out);
-}
-static void l_price(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_price(L(row)->price, DEC_ONE / 1000, out);
-}
+CELL(l_quantity, format_whole(L(row)->quantity, out))
+CELL(l_rate, format_whole(L(row)->rate, out))
+CELL(l_price, format_price(L(row)->price, DEC_ONE / 1000, out))
 
 static const struct column leg_columns[] = {
     {"Leg", 9, false, "id", 1, false, l_id},

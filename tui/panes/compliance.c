@@ -6,11 +6,7 @@
 #define A(row) ((const struct alert *)(row))
 #define W(row) ((const struct approval *)(row))
 
-static void number(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%lld", (long long)A(row)->number);
-}
+CELL(number, snprintf(out->text, sizeof out->text, "%lld", (long long)A(row)->number))
 static void age(const struct pane *p, const void *row, struct shown *out)
 {
     format_age(A(row)->time, app_now(p->app), 0, out);
@@ -35,16 +31,8 @@ static void state(const struct pane *p, const void *row, struct shown *out)
     snprintf(out->text, sizeof out->text, "%s", texts[A(row)->state % 5]);
     out->role = A(row)->state == ALERT_CLOSED ? MUTED : NORMAL;
 }
-static void rule(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", A(row)->rule);
-}
-static void book(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", A(row)->book);
-}
+TEXT(rule, A(row)->rule)
+TEXT(book, A(row)->book)
 static void figure(dec v, char out[DEC_TEXT])
 {
     if (v != DEC_NONE && dec_abs(v) < DEC_INT(10) && v % DEC_ONE)
@@ -61,16 +49,8 @@ static void value(const struct pane *p, const void *row, struct shown *out)
     if (*v || *l)
         snprintf(out->text, sizeof out->text, "%s/%s", v, l);
 }
-static void user(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", A(row)->user);
-}
-static void owner(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", A(row)->owner);
-}
+TEXT(user, A(row)->user)
+TEXT(owner, A(row)->owner)
 
 static const struct column columns[] = {
     {"No", 4, true, "number", 1, false, number},         {"Age", 4, true, "time", 3, false, age},
@@ -102,42 +82,18 @@ static int order(const void *a, const void *b)
     return (y->number > x->number) - (y->number < x->number);
 }
 
-static void w_id(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", W(row)->id);
-}
-static void w_limit(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", W(row)->subject);
-}
-static void w_value(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    figure(W(row)->value, out->text);
-}
-static void w_asked(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", W(row)->requested_by);
-}
+TEXT(w_id, W(row)->id)
+TEXT(w_limit, W(row)->subject)
+CELL(w_value, figure(W(row)->value, out->text))
+TEXT(w_asked, W(row)->requested_by)
 static void w_state(const struct pane *p, const void *row, struct shown *out)
 {
     (void)p;
     snprintf(out->text, sizeof out->text, "%s", field_enum_text(RECORD(approval), "state", W(row)->state));
     out->role = W(row)->state == DECISION_PENDING ? WARN : MUTED;
 }
-static void w_decided(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", W(row)->decided_by);
-}
-static void w_reason(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%.120s", W(row)->reason);
-}
+TEXT(w_decided, W(row)->decided_by)
+CELL(w_reason, snprintf(out->text, sizeof out->text, "%.120s", W(row)->reason))
 
 static const struct column approval_columns[] = {
     {"Id", 6, false, "id", 1, false, w_id},

@@ -5,12 +5,6 @@
 
 #define X(row) ((const struct position *)(row))
 
-static dec tick_of(const struct pane *p, const char *instrument)
-{
-    const struct instrument *i = table_find(app_table(p->app, RECORD_instrument), instrument);
-    return i ? i->tick : DEC_ONE / 100;
-}
-
 static void name(const struct pane *p, const void *row, struct shown *out)
 {
     (void)p;
@@ -43,28 +37,16 @@ static void quantity(const struct pane *p, const void *row, struct shown *out)
 }
 static void average(const struct pane *p, const void *row, struct shown *out)
 {
-    format_price(X(row)->average_price, tick_of(p, X(row)->instrument), out);
+    format_price(X(row)->average_price, pane_tick(p, X(row)->instrument), out);
 }
 static void mark(const struct pane *p, const void *row, struct shown *out)
 {
-    format_price(X(row)->mark, tick_of(p, X(row)->instrument), out);
+    format_price(X(row)->mark, pane_tick(p, X(row)->instrument), out);
     out->role = X(row)->stale ? STALE : NORMAL;
 }
-static void day(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_money(X(row)->day, out);
-}
-static void unrealised(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_money(X(row)->unrealised_base, out);
-}
-static void realised(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_money(X(row)->realised, out);
-}
+CELL(day, format_money(X(row)->day, out))
+CELL(unrealised, format_money(X(row)->unrealised_base, out))
+CELL(realised, format_money(X(row)->realised, out))
 
 static const struct column columns[] = {
     {"Instr", 15, false, "instrument", 1, false, name},

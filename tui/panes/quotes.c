@@ -7,11 +7,7 @@
 #define STALE_AFTER (5 * SECOND)
 #define Q(row)      ((const struct quote *)(row))
 
-static void instrument(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", Q(row)->instrument);
-}
+TEXT(instrument, Q(row)->instrument)
 
 static enum ink fresh(const struct pane *p, const void *row)
 {
@@ -35,17 +31,9 @@ static void settle(const struct pane *p, const void *row, struct shown *out)
     out->role = MUTED;
 }
 
-static void bid_quantity(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(Q(row)->bid_quantity, out);
-}
+CELL(bid_quantity, format_whole(Q(row)->bid_quantity, out))
 
-static void ask_quantity(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(Q(row)->ask_quantity, out);
-}
+CELL(ask_quantity, format_whole(Q(row)->ask_quantity, out))
 
 static void change(const struct pane *p, const void *row, struct shown *out)
 {
@@ -54,11 +42,7 @@ static void change(const struct pane *p, const void *row, struct shown *out)
         out->role = STALE;
 }
 
-static void volume(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    format_whole(Q(row)->volume, out);
-}
+CELL(volume, format_whole(Q(row)->volume, out))
 
 static void age(const struct pane *p, const void *row, struct shown *out)
 {

@@ -5,21 +5,9 @@
 
 #define K(row) ((const struct limit *)(row))
 
-static void number(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", K(row)->number);
-}
-static void scope(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", K(row)->scope);
-}
-static void measure(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    snprintf(out->text, sizeof out->text, "%s", field_enum_text(RECORD(limit), "measure", K(row)->measure));
-}
+TEXT(number, K(row)->number)
+TEXT(scope, K(row)->scope)
+TEXT(measure, field_enum_text(RECORD(limit), "measure", K(row)->measure))
 static void figure(dec v, struct shown *out)
 {
     char text[DEC_TEXT];
@@ -41,11 +29,7 @@ static void used(const struct pane *p, const void *row, struct shown *out)
     figure(K(row)->used, out);
     out->role = level(row) == BAR ? NORMAL : level(row);
 }
-static void most(const struct pane *p, const void *row, struct shown *out)
-{
-    (void)p;
-    figure(K(row)->limit, out);
-}
+CELL(most, figure(K(row)->limit, out))
 static void unit(const struct pane *p, const void *row, struct shown *out)
 {
     (void)p;
