@@ -30,7 +30,7 @@ SUPPORT  = $(wildcard tests/support/*.c)
 ASSETS   = $(wildcard themes/* keymaps/*)
 
 COMMON_LIBS  = -ljansson -lm
-BACKEND_LIBS = -lwebsockets -lsqlite3 -lpq -lcrypto $(COMMON_LIBS) -lpthread
+BACKEND_LIBS = -lwebsockets -lsqlite3 -lpq -lrabbitmq -lcrypto $(COMMON_LIBS) -lpthread
 CLIENT_LIBS  = -lwebsockets -lcurl $(COMMON_LIBS) -lpthread
 TUI_LIBS     = -lncursesw -ltinfo $(CLIENT_LIBS)
 
@@ -69,9 +69,10 @@ tests: $(PROGRAMS) $(TEST_BINS)
 
 deps:
 	@sh .ci/deps.sh
+SERVERS  = postgresql rabbitmq-server
 # The servers of tests/tier; a suite whose server cannot be had skips itself and says so.
 test-deps: deps
-	@sh .ci/deps.sh postgresql || echo "no PostgreSQL server: its tests will skip"
+	@for p in $(SERVERS); do sh .ci/deps.sh $$p || echo "$$p cannot be had: its tests will skip"; done
 run: deps
 	@$(MAKE) -s -j2 all
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/quanta-tui; else \

@@ -29,6 +29,7 @@ static const struct setting settings[] = {
     {"help", NULL, "", "print this and exit", false},
     {"version", NULL, "", "print the version and exit", false},
 };
+#define OPENING  (60 * SECOND) /* a broker may be starting beside us */
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
 struct desk_app {
@@ -40,6 +41,7 @@ struct desk_app {
     struct source *source;
     struct market *market;
     struct venue_link link;
+    struct work *work;
     struct gateway *gateway;
     char dir[300], store[400], stamp[8];
     int lock;
@@ -248,10 +250,27 @@ static dec speed_now(void *arg)
 
 /* ---- start and end ---- */
 
+/* The queue's consumers begin once this process owns the shard: a standby takes no work. */
+static bool open_queue(void)
+{
+    struct work_config c = {.address = config_get(app.config, "queue"),
+                            .consumes = {"portfolio", "compliance"},
+                            .consume_count = 2,
+                            .wake = wake};
+    if (!strcmp(c.address, "local"))
+        return true;
+    app.work = work_open(&c, why, sizeof why);
+    return app.work && node_connect(app.node, app.work, why, sizeof why);
+}
+
 static bool open_node(void)
 {
-    struct node_config c = {
-        .store = app.store, .clock = &clock_system, .stop = &stopping, .threaded = true, .wake = wake};
+    struct node_config c = {.store = app.store,
+                            .clock = &clock_system,
+                            .stop = &stopping,
+                            .threaded = true,
+                            .remote_work = strcmp(config_get(app.config, "queue"), "local") != 0,
+                            .wake = wake};
     const char *store = config_get(app.config, "store");
     snprintf(app.store, sizeof app.store, *store ? "%s" : "sqlite:%s/quanta.db", *store ? store : app.dir);
     app.cache = cache_local();
@@ -264,16 +283,19 @@ static bool open_node(void)
     node_add(app.node, &risk_ops);
     node_add(app.node, &compliance_ops);
     node_add(app.node, &venue_sim_ops);
-    return node_recover(app.node, why, sizeof why);
+    return node_recover(app.node, why, sizeof why) && open_queue();
 }
 
 /* Waits until VaR of what is held has been told. */
 static void settle(void)
 {
-    for (int i = 0; i < 2000 && !risk_settled(app.node); i++) {
+    int64_t until = clock_mono(&clock_system) + OPENING;
+    while (!stopping && clock_mono(&clock_system) < until &&
+           !(node_worked(app.node) && risk_settled(app.node))) {
         pool_poll(app.pool);
         portfolio_pulse(app.node);
         risk_pulse(app.node);
+        node_poll(app.node); /* mail alone does not make it busy */
         node_wait(app.node);
         usleep(500);
     }
@@ -337,7 +359,7 @@ static bool prepare(void)
     struct gateway_address address;
     if (!gateway_address(config_get(app.config, "listen"), &address, why, sizeof why))
         return false;
-    if (!tier("cache") || !tier("stream") || !tier("queue"))
+    if (!tier("cache") || !tier("stream"))
         return false;
     snprintf(app.dir, sizeof app.dir, "%s", dir);
     if (!dirs_make(app.dir)) {
@@ -388,6 +410,7 @@ static void close_all(void)
     app.gateway = NULL;
     gateway_free(g);
     node_free(app.node);
+    work_close(app.work);
     market_free(app.market);
     if (app.source)
         app.source->ops->close(app.source);

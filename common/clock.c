@@ -1,5 +1,4 @@
 #include "common/clock.h"
-#include <time.h>
 
 static int64_t read_clock(clockid_t id)
 {
@@ -35,4 +34,10 @@ static int64_t fixed_mono(const struct clock *clock)
 struct clock clock_fixed(int64_t utc)
 {
     return (struct clock){fixed_utc, fixed_mono, utc, 0};
+}
+
+struct timespec clock_deadline(int64_t ns)
+{
+    int64_t at = read_clock(CLOCK_MONOTONIC) + ns;
+    return (struct timespec){at / SECOND, at % SECOND};
 }

@@ -1,6 +1,7 @@
 /* Time: int64 nanoseconds UTC; intervals by the monotonic clock. Tests put their own clock in place. */
 #pragma once
 #include <stdint.h>
+#include <time.h>
 
 #define TIME_NONE INT64_MIN
 #define SECOND    INT64_C(1000000000)
@@ -23,3 +24,5 @@ static inline int64_t clock_mono(const struct clock *c)
 {
     return c->mono(c);
 }
+/* `ns` from now on CLOCK_MONOTONIC, as pthread_cond_clockwait takes it. */
+struct timespec clock_deadline(int64_t ns);

@@ -158,3 +158,13 @@ void config_help(const struct setting *table, int count)
         printf("\n");
     }
 }
+
+const char *config_option(const char *address, const char *name, char *out, size_t room)
+{
+    size_t n = strlen(name);
+    *out = 0;
+    for (const char *p = strchr(address, '?'); p; p = strchr(p, '&'))
+        if (!strncmp(++p, name, n) && p[n] == '=')
+            snprintf(out, room, "%.*s", (int)strcspn(p + n + 1, "&"), p + n + 1);
+    return out;
+}

@@ -22,3 +22,5 @@ const char *config_get(const struct config *c, const char *name);
 /* The n-th value of a setting that may be given many times; NULL past the last. */
 const char *config_nth(const struct config *c, const char *name, int n);
 void config_help(const struct setting *table, int count);
+/* An option of an address such as scheme://host?name=value&...: its value, "" when it is not there. */
+const char *config_option(const char *address, const char *name, char *out, size_t room);

@@ -406,3 +406,14 @@ bool do_refuse(struct app *a, const char *args)
 {
     return decide(a, args, DECISION_REFUSED, "refused");
 }
+
+bool do_requeue(struct app *a, const char *args)
+{
+    struct dead_letter l;
+    char path[160];
+    if (!pick(a, RECORD_dead_letter, args, &l))
+        return false;
+    snprintf(path, sizeof path, "/v1/%.*s/dead-letters/%s/requeue", (int)strcspn(l.id, "."), l.id, l.id);
+    app_send(a, "POST", path, NULL, INT64_MIN, RECORD(dead_letter), "the letter's work is done");
+    return !a->failed;
+}

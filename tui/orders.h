@@ -20,5 +20,6 @@ bool do_close(struct app *a, const char *args);
 bool do_limit(struct app *a, const char *args);
 bool do_approve(struct app *a, const char *args);
 bool do_refuse(struct app *a, const char *args);
+bool do_requeue(struct app *a, const char *args);
 /* The first word of *args, which then goes on behind it. */
 const char *command_word(const char **args, char *out, size_t room);

@@ -2,12 +2,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "backend/platform/intake.h"
 
-static const int owns[] = {RECORD_user, RECORD_limit, RECORD_approval, RECORD_alert, RECORD_inbox, -1};
+static const int owns[] = {
+    RECORD_user, RECORD_limit, RECORD_approval, RECORD_alert, RECORD_inbox, RECORD_dead_letter, -1};
 static const int mirrors[] = {-1};
 
 struct compliance {
-    struct table users, limits, approvals, alerts, inboxes;
+    struct table users, limits, approvals, alerts, inboxes, letters;
 };
 
 static struct table *table(void *state, enum record_id record)
@@ -24,6 +26,8 @@ static struct table *table(void *state, enum record_id record)
         return &s->alerts;
     case RECORD_inbox:
         return &s->inboxes;
+    case RECORD_dead_letter:
+        return &s->letters;
     default:
         return NULL;
     }
@@ -47,7 +51,10 @@ static void destroy(void *state)
 static void apply(void *state, enum record_id record, bool removed, const void *row)
 {
     struct table *t = table(state, record);
-    if (!t || (record == RECORD_inbox && strncmp(((const struct inbox *)row)->id, "compliance/", 11) != 0))
+    const char *id = record == RECORD_inbox         ? ((const struct inbox *)row)->id
+                     : record == RECORD_dead_letter ? ((const struct dead_letter *)row)->id
+                                                    : "compliance";
+    if (!t || strncmp(id, "compliance", 10) != 0)
         return;
     if (removed)
         table_remove(t, row);
@@ -55,9 +62,9 @@ static void apply(void *state, enum record_id record, bool removed, const void *
         table_put(t, row);
 }
 
-static void raise(const struct compliance *s, const struct command *c, struct verdict *d)
+static void raise(const struct compliance *s, const struct command *c, struct verdict *d,
+                  const struct notice *n)
 {
-    const struct notice *n = c->body;
     struct alert a;
     record_clear(RECORD(alert), &a);
     a.id = decision_id(d, c);
@@ -76,17 +83,29 @@ static void raise(const struct compliance *s, const struct command *c, struct ve
     decision_put(d, RECORD_alert, &a);
 }
 
-static void intake(const struct compliance *s, const struct command *c, struct verdict *d)
+static void key_of(enum record_id record, const void *row, char *out, size_t room)
 {
-    struct inbox in = {.sequence = c->sequence};
-    d->unaudited = true; /* the source's command is in the audit trail */
-    snprintf(in.id, sizeof in.id, "compliance/%s", c->source);
-    const struct inbox *seen = table_find(&s->inboxes, in.id);
-    if (seen && c->sequence <= seen->sequence)
-        return;
+    snprintf(out, room, "%s/%s", record_of(record)->name,
+             record == RECORD_notice ? ((const struct notice *)row)->book : "");
+}
+
+static void take(const void *state, const struct command *c, struct verdict *d)
+{
     if (c->record == RECORD_notice)
-        raise(s, c, d);
-    decision_put(d, RECORD_inbox, &in);
+        raise(state, c, d, c->body);
+}
+
+static void alarm_about(const void *state, const struct command *c, struct verdict *d,
+                        const struct dead_letter *l)
+{
+    struct notice n;
+    record_clear(RECORD(notice), &n);
+    snprintf(n.book, sizeof n.book, "%s", *l->book ? l->book : "FIRM");
+    snprintf(n.rule, sizeof n.rule, "dead-letter");
+    n.severity = SEVERITY_HIGH;
+    snprintf(n.subject, sizeof n.subject, "%s", l->id);
+    n.time = c->now;
+    raise(state, c, d, &n);
 }
 
 static const struct alert *target_alert(const struct compliance *s, const struct command *c,
@@ -224,9 +243,12 @@ static void decide_approval(const struct compliance *s, const struct command *c,
 
 static void decide(const void *state, const struct command *c, struct verdict *d)
 {
+    const struct compliance *s = state;
+    const struct intake in = {"compliance", &s->inboxes, &s->letters, key_of, take, alarm_about};
     switch ((int)c->kind) {
     case COMMAND_INTAKE:
-        intake(state, c, d);
+    case COMMAND_REQUEUE:
+        intake_decide(&in, state, c, d);
         break;
     case COMMAND_ALERT_ACK:
     case COMMAND_ALERT_ASSIGN:

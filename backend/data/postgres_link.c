@@ -79,8 +79,8 @@ PGconn *pg_dial(struct postgres_store *s)
         return NULL;
     }
     const char *const wanted[][2] = {
-        {"dbname", s->address}, /* expanded below */
-        {"target_session_attrs", s->reader ? NULL : "read-write"},
+        {"dbname", s->address},                 /* expanded below */
+        {"target_session_attrs", "read-write"}, /* readers too: a standby may be behind */
         {"connect_timeout", "3"},
         {"tcp_user_timeout", "4000"},
         {"keepalives_idle", "5"},

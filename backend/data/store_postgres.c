@@ -102,25 +102,27 @@ static bool queue_row(struct postgres_store *s, enum record_id id, const void *r
 {
     const struct record *r = record_of(id);
     const char *values[PARAMETERS];
-    char text[PARAMETERS][320], name[64];
+    char text[PARAMETERS][64], name[64];
     int n = 0;
     for (int i = 0; i < r->field_count; i++) {
         const struct field *f = &r->fields[i];
         if (removed && i != r->key)
             continue;
+        const char *at = (const char *)row + f->offset;
         if (f->kind != FIELD_BOOL && field_is_none(f, row))
-            values[n++] = NULL;
+            values[n] = NULL;
+        else if (f->kind == FIELD_TEXT)
+            values[n] = at;
         else if (f->kind == FIELD_TIME) { /* nanoseconds: a timestamp keeps microseconds alone */
             int64_t t;
-            memcpy(&t, (const char *)row + f->offset, sizeof t);
+            memcpy(&t, at, sizeof t);
             snprintf(text[n], sizeof text[n], "%lld", (long long)t);
             values[n] = text[n];
-            n++;
         } else {
             field_text(f, row, text[n], sizeof text[n]);
             values[n] = text[n];
-            n++;
         }
+        n++;
     }
     snprintf(name, sizeof name, "%s-%s", removed ? "drop" : "put", r->name);
     return queue(s, name, values, n);

@@ -127,32 +127,12 @@ static void load_row(void *arg, const void *row)
     make_room(f, i);
 }
 
-/* Records that streams and listings show: all but what only the house keeps for itself. */
-static bool shown(enum record_id id)
-{
-    switch ((int)id) {
-    case RECORD_posting:
-    case RECORD_notice:
-    case RECORD_inbox:
-    case RECORD_idempotency:
-    case RECORD_closing:
-    case RECORD_breach:
-    case RECORD_venue_session:
-    case RECORD_venue_order:
-    case RECORD_venue_execution:
-    case RECORD_audit:
-        return false;
-    default:
-        return !(record_of(id)->flags & RECORD_TRANSIENT);
-    }
-}
-
 bool feeds_start(struct feeds *all, struct node *n, const char *log, const char *boot, char *why, size_t room)
 {
     struct store *s = node_store(n);
     all->node = n;
     for (int i = 0; i < RECORD_COUNT; i++) {
-        if (!shown((enum record_id)i))
+        if (record_of((enum record_id)i)->flags & (RECORD_PRIVATE | RECORD_TRANSIENT))
             continue;
         struct feed *f = all->list[i] = mem_new(sizeof *f);
         f->record = record_of((enum record_id)i);

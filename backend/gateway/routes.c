@@ -4,6 +4,7 @@
 #include <string.h>
 #include "backend/compliance/compliance.h"
 #include "backend/gateway/private.h"
+#include "backend/platform/intake.h"
 #include "backend/risk/risk.h"
 #include "backend/trading/trading.h"
 
@@ -196,6 +197,35 @@ static void command(struct request *r)
     free(body);
 }
 
+/* ---- dead letters: one command each, oldest of the key first, until none is left or one is refused ---- */
+
+static void requeue(struct request *r);
+
+static void requeued(void *arg, const struct outcome *o)
+{
+    struct request *r = arg;
+    const struct feed *f = r->g->feeds.list[RECORD_dead_letter];
+    const struct dead_letter *l = table_find(&f->rows, r->id);
+    if (o->status || !l)
+        reply_outcome(r, 200, o);
+    else
+        requeue(r);
+}
+
+static void requeue(struct request *r)
+{
+    const struct feed *f = r->g->feeds.list[RECORD_dead_letter];
+    const struct dead_letter *l = table_find(&f->rows, r->id);
+    if (!l || !feed_visible(&r->g->feeds, f, &r->actor, l)) {
+        reply_problem(r, 404, "no dead letter %.64s", r->id);
+        return;
+    }
+    struct command c = {
+        .kind = COMMAND_REQUEUE, .actor = r->actor, .expires = TIME_NONE, .version = INT64_MIN};
+    snprintf(c.target, sizeof c.target, "%s", letter_first(&f->rows, l)->id);
+    node_command(r->g->node, &c, requeued, r);
+}
+
 /* ---- the others ---- */
 
 static void session_open(struct request *r)
@@ -257,6 +287,8 @@ static void metrics(struct request *r)
 {
     struct buf b = {0};
     const struct gateway *g = r->g;
+    struct link_health queue = {0};
+    node_queue(g->node, &queue);
     const struct {
         const char *name, *kind, *help;
         double value;
@@ -269,6 +301,9 @@ static void metrics(struct request *r)
         {"quanta_journal_lag", "gauge", "facts that wait for the disk",
          (double)(node_sequence(g->node) - node_durable(g->node))},
         {"quanta_journal_commits_total", "counter", "transactions", (double)node_commits(g->node)},
+        {"quanta_queue_lag", "gauge", "messages of work that are on their way", (double)queue.lag},
+        {"quanta_queue_reconnects_total", "counter", "times that the queue was lost",
+         (double)queue.reconnects},
         {"quanta_loop_turns_total", "counter", "turns of the timer", (double)g->turns},
         {"quanta_loop_slow_turns_total", "counter", "turns over 5 ms", (double)g->slow_turns},
     };

@@ -21,6 +21,15 @@ static void tell_tier(struct gateway *g, const char *name, const char *kind, con
     node_publish(g->node, RECORD_tier, &t);
 }
 
+static void tell_queue(struct gateway *g, int64_t now)
+{
+    struct link_health h;
+    if (node_queue(g->node, &h))
+        tell_tier(g, "queue", "rabbitmq", h.state, h.seen, h.lag);
+    else
+        tell_tier(g, "queue", "local", "ok", now, 0);
+}
+
 static void tell_feeds(struct gateway *g, int64_t now, bool paused)
 {
     char names[8][13];
@@ -79,7 +88,7 @@ static void each_second(struct gateway *g, int64_t mono)
     tell_tier(g, "store", node_store(g->node)->ops->kind, node_disk_low(g->node) ? "disk full" : "ok", now,
               node_sequence(g->node) - node_durable(g->node));
     tell_tier(g, "stream", "local", "ok", now, 0);
-    tell_tier(g, "queue", "local", "ok", now, 0);
+    tell_queue(g, now);
     tell_tier(g, "cache", "local", "ok", now, 0);
     tell_feeds(g, now, g->config.paused(g->config.arg));
     if (g->config.linger && g->had_client && !g->client_count && mono - g->left > g->config.linger * SECOND) {

@@ -5,7 +5,7 @@
 #include "backend/platform/node_private.h"
 #include "common/log.h"
 
-static const char *const destination_names[] = {"portfolio", "compliance"};
+const char *const destination_names[DESTINATION_COUNT] = {"portfolio", "compliance"};
 
 static bool listed(const int *list, enum record_id record)
 {
@@ -65,7 +65,11 @@ void delivery_fact(struct node *n, const struct store_fact *f)
     for (int i = 0; i < n->observer_count; i++)
         if (n->observers[i].fact)
             n->observers[i].fact(n->observers[i].arg, f);
-    send_work(n, f);
+    for (int d = 0; d < DESTINATION_COUNT; d++)
+        if (f->destinations & (1u << d))
+            n->last_out[d] = f->seq;
+    if (!n->config.remote_work)
+        send_work(n, f);
     send_stream(n, f->record, f->removed, f->row, f->seq);
 }
 
@@ -202,6 +206,8 @@ bool node_recover(struct node *n, char *why, size_t room)
         int64_t from = store_cursor(n->store, d);
         n->resending = 1u << d;
         n->confirmed[d] = from;
+        if (n->config.remote_work)
+            continue; /* the relay reads them */
         if (!n->store->ops->facts(n->store, from == INT64_MIN ? 0 : from, INT64_MAX, d, resend, n)) {
             snprintf(why, room, "cannot read the outbox: %s", n->store->ops->error(n->store));
             return false;

@@ -25,16 +25,12 @@ struct journal {
 /* Waits for a batch, or until the lease wants renewing; true when it does. */
 static bool rest(struct journal *j)
 {
-    struct timespec until;
     if (!j->keeps) {
         pthread_cond_wait(&j->changed, &j->lock);
         return false;
     }
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += RENEW_NS;
-    until.tv_sec += until.tv_nsec / SECOND;
-    until.tv_nsec %= SECOND;
-    return pthread_cond_timedwait(&j->changed, &j->lock, &until) == ETIMEDOUT;
+    struct timespec until = clock_deadline(RENEW_NS);
+    return pthread_cond_clockwait(&j->changed, &j->lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT;
 }
 
 /* With the lock held, and given back for the time that the store takes. */

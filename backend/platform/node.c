@@ -57,6 +57,7 @@ void node_free(struct node *n)
 {
     if (!n)
         return;
+    brokers_stop(n);
     journal_free(n->journal);
     n->store->ops->close(n->store);
     store_batch_free(&n->pending);
@@ -146,8 +147,9 @@ static struct service *service_for(struct node *n, const struct command *c)
     const char *name = command_info(c->kind)->service;
     if (!strcmp(name, "any"))
         name = c->target;
+    size_t length = strcspn(name, "."); /* the id of a dead letter begins with its consumer */
     for (int i = 0; i < n->service_count; i++)
-        if (!strcmp(n->services[i].ops->name, name))
+        if (strlen(n->services[i].ops->name) == length && !memcmp(n->services[i].ops->name, name, length))
             return &n->services[i];
     return NULL;
 }
@@ -363,6 +365,7 @@ static void finished(struct node *n, struct store_batch *b, enum store_result re
     n->commits++;
     for (int i = 0; i < b->fact_count; i++)
         delivery_fact(n, &b->facts[i]);
+    brokers_durable(n);
     store_batch_free(b);
 }
 
@@ -376,6 +379,7 @@ void node_poll(struct node *n)
         finished(n, &b, result);
     outputs_release(n);
     delivery_run(n, false);
+    brokers_run(n);
     journal_next(n);
 }
 

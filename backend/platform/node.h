@@ -6,6 +6,7 @@
  * loop's thread. A failed commit ends the process (exit 1): state is recovered, never unwound. */
 #pragma once
 #include "backend/platform/service.h"
+#include "backend/queue/work.h"
 
 struct node;
 struct node_config {
@@ -15,6 +16,8 @@ struct node_config {
     const volatile int *stop; /* not NULL: waits for the lease of the store until this is set */
     bool threaded;            /* false: commits run inside node_poll, for tests */
     uint64_t seed;            /* of the local stream's and queue's faults; 0: none */
+    bool remote_work;         /* node_connect will bring the queue that work travels by */
+    const char *shard;        /* whose sequence it is, for others; NULL: firm */
     void (*wake)(void *arg);  /* called from the journal's thread when node_poll has work */
     void *wake_arg;
 };
@@ -43,6 +46,13 @@ void node_add(struct node *n, const struct service_ops *ops);
 void node_observe(struct node *n, struct node_observer observer);
 /* Loads every service's rows and what their outboxes still owe. */
 bool node_recover(struct node *n, char *why, size_t room);
+/* Work travels by this queue from now on, both ways; borrowed. Call after node_recover. False with `why`. */
+bool node_connect(struct node *n, struct work *work, char *why, size_t room);
+/* Whether the consumers that run here have done all work that this node has made. */
+bool node_worked(struct node *n);
+/* How the queue stands, its outboxes included: lag is what is not yet there plus what has come and waits.
+ * False when work is local. */
+bool node_queue(struct node *n, struct link_health *out);
 /* All is loaded and the loop runs: the store's lease is kept from now on. */
 void node_serves(struct node *n);
 void node_free(struct node *n); /* waits for the journal first */

@@ -2,6 +2,7 @@
 #pragma once
 #include "backend/platform/journal.h"
 #include "backend/platform/node.h"
+#include "backend/platform/relay.h"
 #include "backend/queue/courier.h"
 
 enum destination { DESTINATION_PORTFOLIO, DESTINATION_COMPLIANCE, DESTINATION_COUNT };
@@ -43,7 +44,19 @@ struct node {
     int owed_count, owed_room;
     int64_t confirmed[8];
     uint32_t resending;
+    struct work *work_queue; /* NULL: the courier carries work */
+    struct relay *relays[DESTINATION_COUNT];
+    struct publisher *publishers[DESTINATION_COUNT];
+    int64_t cursors_told;                /* ns monotonic */
+    int64_t last_out[DESTINATION_COUNT]; /* newest durable fact that is work for it */
 };
+
+extern const char *const destination_names[DESTINATION_COUNT];
+/* brokers.c: what goes to brokers and comes from them. */
+void brokers_durable(struct node *n);
+void brokers_run(struct node *n);
+void brokers_stop(struct node *n);
+const char *node_shard(const struct node *n);
 
 void journal_next(struct node *n);
 void journal_hand_over(struct node *n);

@@ -33,8 +33,11 @@ struct command {
     int64_t version;   /* If-Match; INT64_MIN when not given */
     const void *body;  /* a row of the record in command_info, or of `record` for IMPORT and INTAKE */
     enum record_id record;
-    int64_t sequence;        /* INTAKE: the source's sequence; EXECUTION: the report's */
-    const char *source;      /* INTAKE: where the row comes from */
+    int64_t sequence; /* INTAKE: the source's sequence; EXECUTION: the report's */
+    int64_t previous; /* INTAKE: the sequence sent before it to the same consumer; 0: not known */
+    const char *dead,
+        *text;          /* INTAKE: why it is dead, NULL when it is not; its bytes when there is no body */
+    const char *source; /* INTAKE: where the row comes from */
     const void *const *rows; /* further inputs: settlements of a day roll, outcomes of the venue */
     int row_count;
     const struct cache *cache; /* newest quotes, set by the node */

@@ -2,14 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "backend/platform/intake.h"
 #include "common/product.h"
 
-static const int owns[] = {
-    RECORD_book, RECORD_position, RECORD_exposure, RECORD_pnl, RECORD_closing, RECORD_inbox, -1};
+static const int owns[] = {RECORD_book,    RECORD_position, RECORD_exposure,    RECORD_pnl,
+                           RECORD_closing, RECORD_inbox,    RECORD_dead_letter, -1};
 static const int mirrors[] = {-1};
 
 struct portfolio {
-    struct table books, positions, exposures, pnl, closings, inboxes;
+    struct table books, positions, exposures, pnl, closings, inboxes, letters;
     struct table told_positions, told_pnl; /* as last published */
 };
 
@@ -29,6 +30,8 @@ static struct table *table(void *state, enum record_id record)
         return &p->closings;
     case RECORD_inbox:
         return &p->inboxes;
+    case RECORD_dead_letter:
+        return &p->letters;
     default:
         return NULL;
     }
@@ -56,7 +59,10 @@ static void destroy(void *state)
 
 static bool ours(enum record_id record, const void *row)
 {
-    return record != RECORD_inbox || !strncmp(((const struct inbox *)row)->id, "portfolio/", 10);
+    const char *id = record == RECORD_inbox         ? ((const struct inbox *)row)->id
+                     : record == RECORD_dead_letter ? ((const struct dead_letter *)row)->id
+                                                    : "portfolio";
+    return !strncmp(id, "portfolio", 9);
 }
 
 static void apply(void *state, enum record_id record, bool removed, const void *row)
@@ -328,27 +334,49 @@ static void take_halt(const struct portfolio *s, const struct command *c, struct
 
 /* ---- commands ---- */
 
-static void intake(const struct portfolio *s, const struct command *c, struct verdict *d)
+static void key_of(enum record_id record, const void *row, char *out, size_t room)
 {
-    struct inbox in = {.sequence = c->sequence};
-    d->unaudited = true; /* the source's command is in the audit trail */
-    snprintf(in.id, sizeof in.id, "portfolio/%s", c->source);
-    const struct inbox *seen = table_find(&s->inboxes, in.id);
-    if (seen && c->sequence <= seen->sequence)
-        return;
+    struct position p;
+    if (record == RECORD_posting) {
+        new_position(row, &p);
+        snprintf(out, room, "%s", p.id);
+    } else if (record == RECORD_mark)
+        snprintf(out, room, "mark/%s", ((const struct mark *)row)->instrument);
+    else
+        snprintf(out, room, "%s", record_of(record)->name);
+}
+
+static void take(const void *state, const struct command *c, struct verdict *d)
+{
     if (c->record == RECORD_posting)
-        take_posting(s, c, d);
+        take_posting(state, c, d);
     else if (c->record == RECORD_mark)
-        take_mark(s, c, d);
+        take_mark(state, c, d);
     else if (c->record == RECORD_halt)
-        take_halt(s, c, d);
-    decision_put(d, RECORD_inbox, &in);
+        take_halt(state, c, d);
+}
+
+static void alarm_about(const void *state, const struct command *c, struct verdict *d,
+                        const struct dead_letter *l)
+{
+    struct notice n;
+    (void)state;
+    record_clear(RECORD(notice), &n);
+    n.id = decision_id(d, c);
+    snprintf(n.book, sizeof n.book, "%s", *l->book ? l->book : "FIRM");
+    snprintf(n.rule, sizeof n.rule, "dead-letter");
+    n.severity = SEVERITY_HIGH;
+    snprintf(n.subject, sizeof n.subject, "%s", l->id);
+    n.time = c->now;
+    decision_put(d, RECORD_notice, &n);
 }
 
 static void decide(const void *state, const struct command *c, struct verdict *d)
 {
-    if (c->kind == COMMAND_INTAKE) {
-        intake(state, c, d);
+    const struct portfolio *s = state;
+    const struct intake in = {"portfolio", &s->inboxes, &s->letters, key_of, take, alarm_about};
+    if (c->kind == COMMAND_INTAKE || c->kind == COMMAND_REQUEUE) {
+        intake_decide(&in, state, c, d);
     } else if (c->kind == COMMAND_IMPORT) {
         for (int i = 0; i < c->row_count; i++)
             decision_put(d, c->record, c->rows[i]);

@@ -181,7 +181,7 @@ void risk_start(struct node *n, struct history *history, struct pool *pool)
 bool risk_settled(const struct node *n)
 {
     const struct risk *r = node_state((struct node *)(uintptr_t)n, "risk");
-    return r && r->settled;
+    return r && r->settled && !r->moved && !r->running;
 }
 
 static void var_done(void *arg)

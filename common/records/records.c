@@ -24,6 +24,7 @@ enum {
     CONFLATED = RECORD_CONFLATED,
     VALUED = RECORD_VALUED,
     TRANSIENT = RECORD_TRANSIENT,
+    PRIVATE = RECORD_PRIVATE,
 };
 
 /* Exactly one of: a scope field, a parent whose scope applies, the flag PUBLIC. */
@@ -445,7 +446,7 @@ void record_csv_head(const struct record *r, struct buf *out)
 
 void record_csv(const struct record *r, const void *row, struct buf *out)
 {
-    char text[512];
+    char text[512]; /* the long ones are hidden */
     for (int i = 0, n = 0; i < r->field_count; i++) {
         const struct field *f = &r->fields[i];
         if (f->flags & (FIELD_RETIRED | FIELD_HIDDEN))

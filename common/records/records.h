@@ -70,6 +70,7 @@ enum record_flag {
     RECORD_CONFLATED = 4,  /* only the newest row matters */
     RECORD_VALUED = 8,     /* carries columns that follow the market: conflated on streams */
     RECORD_TRANSIENT = 16, /* a request or an answer, never stored */
+    RECORD_PRIVATE = 32,   /* the house keeps it for itself: no stream and no listing shows it */
 };
 
 struct field {

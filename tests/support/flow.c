@@ -44,12 +44,14 @@ static void *work(void *arg)
                  "{\"id\":\"%s\",\"book\":\"NG-US\",\"instrument\":\"%s\",\"side\":\"%s\",\"quantity\":\"%"
                  "d\",\"price\":\"%.3f\",\"time_in_force\":\"%s\"}",
                  uuid_format(&u, id), f->instrument, step % 2 ? "buy" : "sell", lots,
-                 f->mark + (step % 2 ? -0.15 : 0.15) + step * 0.001, rests ? "day" : "ioc");
+                 f->mark + (step % 2 == f->crosses ? 0.15 : -0.15) + step * 0.001, rests ? "day" : "ioc");
         struct reply r = server_post(f->server, "/v1/trading/orders", body);
         note(f, &u, &r);
         free(r.body);
         if (!r.status)
             break;
+        if (f->rest)
+            rest_ms(f->rest);
     }
     return NULL;
 }

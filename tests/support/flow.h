@@ -19,6 +19,8 @@ struct flow {
     int count, unanswered, other; /* other: answered by neither */
     double slowest;               /* ms of one answer */
     int threads, prices;
+    int rest;     /* ms between two orders of a thread */
+    bool crosses; /* orders that trade at once, by turns both ways; otherwise few do */
     bool running;
     pthread_mutex_t lock;
     pthread_t thread[FLOW_THREADS];

@@ -46,10 +46,30 @@ void server_launch(struct server *s, const char *dir, const char *market)
         int fd = open(log, O_CREAT | O_APPEND | O_WRONLY, 0600);
         dup2(fd, 2);
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that dies leaves nothing behind */
-        execl(program, program, "--data-dir", s->dir, "--market", s->market, s->store ? "--store" : NULL,
-              s->store, (char *)NULL);
+        const char *arguments[40] = {program, "--data-dir", s->dir, "--market", s->market};
+        int n = 5;
+        for (int i = 0; i < 24 && s->more[i]; i++)
+            arguments[n++] = s->more[i];
+        if (s->store) {
+            arguments[n++] = "--store";
+            arguments[n] = s->store;
+        }
+        execv(program, (char **)(uintptr_t)arguments);
         _exit(127);
     }
+}
+
+/* With the end of its log, which goes with the test's directory. */
+static void fail_unstarted(const struct server *s)
+{
+    char path[200], line[600], last[600] = "";
+    snprintf(path, sizeof path, "%s/quantad.log", s->dir);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f))
+        snprintf(last, sizeof last, "%s", line);
+    if (f)
+        fclose(f);
+    fail_msg("quantad did not start: %s", last);
 }
 
 void server_start(struct server *s, const char *dir, const char *market)
@@ -58,7 +78,7 @@ void server_start(struct server *s, const char *dir, const char *market)
     for (int64_t until = millis() + 60000; !server_serves(s);) {
         int status;
         if (millis() > until || waitpid(s->pid, &status, WNOHANG) == s->pid)
-            fail_msg("quantad did not start; see %s/quantad.log", s->dir);
+            fail_unstarted(s);
         poll(NULL, 0, 2);
     }
     server_sign_in(s, "trader");

@@ -6,7 +6,8 @@
 struct server {
     pid_t pid;
     char dir[64], market[320];
-    const char *store; /* NULL: a file in its directory */
+    const char *store;    /* NULL: a file in its directory */
+    const char *more[24]; /* further arguments, ended by NULL */
     int port;
     char desk_token[80], token[80]; /* of the desk, and of the user last signed in */
 };

@@ -24,7 +24,7 @@ static const char *programs(void)
     return dir;
 }
 
-static bool shell(const char *format, ...)
+bool shell(const char *format, ...)
 {
     char command[1200];
     va_list args;
@@ -151,7 +151,7 @@ void postgres_either(const struct postgres *a, const struct postgres *b, const c
     snprintf(out, room, "postgresql:///%s?host=%s,%s&user=postgres", name, a->dir, b->dir);
 }
 
-static int free_port(void)
+int free_port(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;

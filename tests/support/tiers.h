@@ -1,7 +1,12 @@
 /* Real servers of the test's own on this machine: started on private directories and sockets, stopped by
  * their own pid. */
 #pragma once
+#include <sys/types.h>
 #include "tests/support/support.h"
+
+/* A command line, as printf makes it; whether it ended with 0. */
+bool shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int free_port(void); /* of 127.0.0.1, free a moment ago */
 
 struct postgres {
     char dir[80], address[300];
@@ -27,3 +32,18 @@ int postgres_tls(struct postgres *p);
 bool postgres_run(struct postgres *p, const char *database, const char *sql);
 /* Whether a question is answered by true. */
 bool postgres_holds(struct postgres *p, const char *database, const char *question);
+
+/* A RabbitMQ node on free ports of 127.0.0.1, with a user `desk` whose password is `desk`. */
+struct rabbit {
+    char dir[80], address[300]; /* for --queue */
+    int port, epmd, dist;
+    pid_t pid; /* of the broker; 0: not running */
+};
+bool rabbit_start(struct rabbit *r); /* false, with the reason printed, when this machine has none */
+void rabbit_kill(struct rabbit *r);  /* kill -9 */
+void rabbit_again(struct rabbit *r); /* on the same directory and ports */
+void rabbit_stop(struct rabbit *r);
+/* A queue's number of messages, ready and not acknowledged; -1: no answer. */
+int rabbit_depth(const struct rabbit *r, const char *queue);
+/* Puts bytes on a queue, as any program could. */
+void rabbit_publish(const struct rabbit *r, const char *queue, const char *id, const char *bytes);
