@@ -21,7 +21,8 @@ MAKEFLAGS += --no-builtin-rules
 Q       ?= @
 
 COMMON   = $(wildcard common/*.c common/records/*.c)
-BACKEND  = $(filter-out backend/main.c backend/audit.c,$(wildcard backend/*.c backend/*/*.c backend/*/*/*.c))
+BACKEND  = $(wildcard backend/*/*.c backend/*/*/*.c)
+QUANTAD  = $(filter-out backend/audit.c,$(wildcard backend/*.c))
 CLIENT   = $(wildcard client/*.c)
 TUI      = $(filter-out tui/main.c,$(wildcard tui/*.c tui/panes/*.c))
 TESTS    = $(wildcard tests/unit/*.c tests/service/*.c tests/screen/*.c tests/fault/*.c tests/tier/*.c)
@@ -30,7 +31,7 @@ SUPPORT  = $(wildcard tests/support/*.c)
 ASSETS   = $(wildcard themes/* keymaps/*)
 
 COMMON_LIBS  = -ljansson -lm
-BACKEND_LIBS = -lwebsockets -lsqlite3 -lpq -lrabbitmq -lcrypto $(COMMON_LIBS) -lpthread
+BACKEND_LIBS = -lwebsockets -lcurl -lssl -lsqlite3 -lpq -lrabbitmq -lrdkafka -lcrypto $(COMMON_LIBS) -lpthread
 CLIENT_LIBS  = -lwebsockets -lcurl $(COMMON_LIBS) -lpthread
 TUI_LIBS     = -lncursesw -ltinfo $(CLIENT_LIBS)
 
@@ -51,7 +52,7 @@ $(BUILD)/built_in.h: .ci/embed.sh $(ASSETS)
 	@sh .ci/embed.sh $(ASSETS) > $@
 $(BUILD)/obj/tui/assets.o: $(BUILD)/built_in.h
 
-$(BUILD)/quantad: $(call objs,backend/main.c $(BACKEND) $(COMMON))
+$(BUILD)/quantad: $(call objs,$(QUANTAD) $(BACKEND) $(COMMON))
 	$(Q)$(CC) $(LINK) -o $@ $^ $(BACKEND_LIBS)
 $(BUILD)/quanta-tui: $(call objs,tui/main.c $(TUI) $(CLIENT) $(COMMON))
 	$(Q)$(CC) $(LINK) -o $@ $^ $(TUI_LIBS)
@@ -73,6 +74,7 @@ SERVERS  = postgresql rabbitmq-server
 # The servers of tests/tier; a suite whose server cannot be had skips itself and says so.
 test-deps: deps
 	@for p in $(SERVERS); do sh .ci/deps.sh $$p || echo "$$p cannot be had: its tests will skip"; done
+	@sh .ci/kafka.sh build/tiers/kafka || echo "Kafka cannot be had: librdkafka's mock cluster stands in"
 run: deps
 	@$(MAKE) -s -j2 all
 	@if [ -t 0 ] && [ -t 1 ]; then exec $(BUILD)/quanta-tui; else \

@@ -11,13 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "backend/compliance/compliance.h"
-#include "backend/external/sim/desk.h"
-#include "backend/gateway/gateway.h"
-#include "backend/portfolio/portfolio.h"
-#include "backend/risk/risk.h"
-#include "backend/trading/trading.h"
-#include "common/config.h"
+#include "backend/assemble.h"
 #include "common/dirs.h"
 #include "common/log.h"
 
@@ -29,31 +23,13 @@ static const struct setting settings[] = {
     {"help", NULL, "", "print this and exit", false},
     {"version", NULL, "", "print the version and exit", false},
 };
-#define OPENING  (60 * SECOND) /* a broker may be starting beside us */
 #define SETTINGS ((int)(sizeof settings / sizeof *settings))
 
-struct desk_app {
-    struct config *config;
-    struct cache *cache;
-    struct node *node;
-    struct pool *pool;
-    struct history *history;
-    struct source *source;
-    struct market *market;
-    struct venue_link link;
-    struct work *work;
-    struct gateway *gateway;
-    char dir[300], store[400], stamp[8];
-    int lock;
-    uint64_t seed;
-    int64_t pulse;
-};
+struct desk_app app = {.lock = -1};
+char why[400];
+volatile sig_atomic_t stopping; /* a signal that came before the gateway was there */
 
-static struct desk_app app = {.lock = -1};
-static char why[400];
-static volatile sig_atomic_t stopping; /* a signal that came before the gateway was there */
-
-static void wake(void *arg)
+void wake(void *arg)
 {
     (void)arg;
     gateway_wake(app.gateway);
@@ -121,220 +97,40 @@ static bool stamp_dir(const char *kind)
     return ok;
 }
 
-/* ---- the market ---- */
-
-static void option(const char *text, const char *name, char *out, size_t room)
-{
-    const char *at = strstr(text, name);
-    *out = 0;
-    if (at)
-        snprintf(out, room, "%.*s", (int)strcspn(at + strlen(name), "&"), at + strlen(name));
-}
-
-static bool remember(const char *key, char *value, size_t room)
-{
-    struct store *s = node_store(app.node);
-    if (s->ops->meta_get(s, key, value, room))
-        return true;
-    if (s->ops->meta_put(s, key, value))
-        return true;
-    snprintf(why, sizeof why, "the store cannot be written: %s", s->ops->error(s));
-    return false;
-}
-
-static bool open_sim(const char *market)
-{
-    char seed[24] = "20261124", anchor[TIME_TEXT];
-    if (!strncmp(market, "sim:", 4))
-        snprintf(seed, sizeof seed, "%.20s", market + 4);
-    if (seed[strspn(seed, "0123456789")]) {
-        snprintf(why, sizeof why, "market '%s': expected sim or sim:SEED with a whole number", market);
-        return false;
-    }
-    int64_t now = clock_utc(&clock_system);
-    date today = (date)(now / (86400 * SECOND)), day = business_previous(today + 1);
-    if (now < business_close(day))
-        day = business_previous(day);
-    date_format(day, anchor);
-    if (!remember("seed", seed, sizeof seed) || !remember("anchor", anchor, sizeof anchor))
-        return false;
-    app.seed = strtoull(seed, NULL, 10);
-    if (!date_parse(anchor, &day)) {
-        snprintf(why, sizeof why, "the store's anchor '%.20s' is not a date", anchor);
-        return false;
-    }
-    app.source = source_sim(app.seed, day);
-    return true;
-}
-
-static bool open_replay(const char *market)
-{
-    char dir[300], from[24], speed[24];
-    date start = DATE_NONE;
-    size_t n = strcspn(market + 7, "?");
-    snprintf(dir, sizeof dir, "%.*s", (int)n, market + 7);
-    option(market + 7 + n, "from=", from, sizeof from);
-    option(market + 7 + n, "speed=", speed, sizeof speed);
-    if (*from && !date_parse(from, &start)) {
-        snprintf(why, sizeof why, "market: from '%s': expected a date such as 2020-04-01", from);
-        return false;
-    }
-    char keep[320];
-    snprintf(keep, sizeof keep, "%s", dir);
-    if (!remember("replay", keep, sizeof keep))
-        return false;
-    app.seed = 7;
-    app.source = source_replay(*dir ? dir : keep, start, *speed ? strtod(speed, NULL) : 1, why, sizeof why);
-    return app.source != NULL;
-}
-
-static bool open_source(const char *market)
-{
-    if (!strcmp(app.stamp, "replay"))
-        return open_replay(!strncmp(market, "replay:", 7) ? market : "replay:");
-    if (!strcmp(app.stamp, "sim"))
-        return open_sim(market);
-    snprintf(why, sizeof why, "market %s: no venue is configured for live trading", market);
-    return false;
-}
-
-/* ---- the loop's turn ---- */
-
-static void turn(void *arg)
-{
-    (void)arg;
-    market_step(app.market);
-    market_catch_up(app.market);
-    int64_t now = clock_mono(&clock_system);
-    if (now - app.pulse < 250 * MILLI)
-        return;
-    app.pulse = now;
-    portfolio_pulse(app.node);
-    risk_pulse(app.node);
-}
-
-static const char *ask_market(void *arg, const char *action, dec speed)
-{
-    (void)arg;
-    if (!strcmp(action, "pause"))
-        market_pause(app.market, true);
-    else if (!strcmp(action, "resume"))
-        market_pause(app.market, false);
-    else if (!strcmp(action, "speed") && speed != DEC_NONE && speed > 0 &&
-             market_days_a_second(app.market) > 0)
-        market_speed(app.market, dec_double(speed));
-    else
-        return !strcmp(action, "speed") ? "speed: expected business days a second above 0, in a replay"
-                                        : "action: expected pause, resume or speed";
-    return NULL;
-}
-
-static void ask_roll(void *arg, outcome_fn *done, void *done_arg)
-{
-    (void)arg;
-    market_roll(app.market, done, done_arg);
-}
-
-static bool is_paused(void *arg)
-{
-    (void)arg;
-    return market_paused(app.market);
-}
-
-static dec speed_now(void *arg)
-{
-    dec out;
-    (void)arg;
-    return dec_from_double(market_days_a_second(app.market), &out) ? out : 0;
-}
-
 /* ---- start and end ---- */
 
-/* The queue's consumers begin once this process owns the shard: a standby takes no work. */
-static bool open_queue(void)
+static bool needs(const char *name, const char *scheme)
 {
-    struct work_config c = {.address = config_get(app.config, "queue"),
-                            .consumes = {"portfolio", "compliance"},
-                            .consume_count = 2,
-                            .wake = wake};
-    if (!strcmp(c.address, "local"))
+    if (!strncmp(config_get(app.config, name), scheme, strlen(scheme)))
         return true;
-    app.work = work_open(&c, why, sizeof why);
-    return app.work && node_connect(app.node, app.work, why, sizeof why);
-}
-
-static bool open_node(void)
-{
-    struct node_config c = {.store = app.store,
-                            .clock = &clock_system,
-                            .stop = &stopping,
-                            .threaded = true,
-                            .remote_work = strcmp(config_get(app.config, "queue"), "local") != 0,
-                            .wake = wake};
-    const char *store = config_get(app.config, "store");
-    snprintf(app.store, sizeof app.store, *store ? "%s" : "sqlite:%s/quanta.db", *store ? store : app.dir);
-    app.cache = cache_local();
-    c.cache = app.cache;
-    app.node = node_new(&c, why, sizeof why);
-    if (!app.node)
-        return false;
-    node_add(app.node, &trading_ops);
-    node_add(app.node, &portfolio_ops);
-    node_add(app.node, &risk_ops);
-    node_add(app.node, &compliance_ops);
-    node_add(app.node, &venue_sim_ops);
-    return node_recover(app.node, why, sizeof why) && open_queue();
-}
-
-/* Waits until VaR of what is held has been told. */
-static void settle(void)
-{
-    int64_t until = clock_mono(&clock_system) + OPENING;
-    while (!stopping && clock_mono(&clock_system) < until &&
-           !(node_worked(app.node) && risk_settled(app.node))) {
-        pool_poll(app.pool);
-        portfolio_pulse(app.node);
-        risk_pulse(app.node);
-        node_poll(app.node); /* mail alone does not make it busy */
-        node_wait(app.node);
-        usleep(500);
-    }
-}
-
-static void open_market(void)
-{
-    void *trading = node_state(app.node, "trading");
-    bool born = trading_business_date(trading) == DATE_NONE;
-    app.market = market_new(app.node, app.source, app.history, app.seed,
-                            strtod(config_get(app.config, "ticks"), NULL));
-    app.link = (struct venue_link){app.node, market_venue(app.market)};
-    date open = born ? app.source->first : trading_business_date(trading);
-    app.source->ops->fill(app.source, app.history, app.source->ops->previous(app.source, open));
-    risk_start(app.node, app.history, app.pool);
-    if (born)
-        desk_open(app.node, app.market, app.source);
-    else
-        market_start(app.market);
-    venue_link_recover(&app.link);
-    venue_link_start(&app.link);
-    market_catch_up(app.market);
-    market_quote_all(app.market);
-    node_wait(app.node);
-    settle();
-    if (born)
-        desk_limits(app.node);
-    portfolio_pulse(app.node);
-    risk_pulse(app.node);
-    node_wait(app.node);
-}
-
-static bool tier(const char *name)
-{
-    const char *value = config_get(app.config, name);
-    if (!strcmp(value, "local"))
-        return true;
-    snprintf(why, sizeof why, "%s '%s': this build has local alone", name, value);
+    snprintf(why, sizeof why, "services %s: one service of several needs --%s %s...", app.service, name,
+             scheme);
     return false;
+}
+
+/* One service of several meets the others in what all of them can reach. */
+static bool choose_services(void)
+{
+    static const char *const names[] = {"trading", "risk", "portfolio", "compliance"}, *const files[] = {
+                                                                                           "peer-cert",
+                                                                                           "peer-key",
+                                                                                           "peer-ca",
+                                                                                           "token-file"};
+    const char *given = config_get(app.config, "services");
+    if (!strcmp(given, "all"))
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(given, names[i]))
+            app.service = names[i];
+    if (!app.service) {
+        snprintf(why, sizeof why, "services '%s': expected all, trading, risk, portfolio or compliance",
+                 given);
+        return false;
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!needs(files[i], "/"))
+            return false;
+    return needs("store", "postgres") && needs("stream", "kafka://") && needs("queue", "amqp");
 }
 
 static bool prepare(void)
@@ -351,16 +147,16 @@ static bool prepare(void)
         snprintf(why, sizeof why, "data-dir is missing");
         return false;
     }
-    if (strcmp(config_get(app.config, "services"), "all") != 0) {
-        snprintf(why, sizeof why, "services '%s': this build runs all in one process",
-                 config_get(app.config, "services"));
+    if (!choose_services())
         return false;
-    }
     struct gateway_address address;
     if (!gateway_address(config_get(app.config, "listen"), &address, why, sizeof why))
         return false;
-    if (!tier("cache") || !tier("stream"))
+    if (strcmp(config_get(app.config, "cache"), "local") != 0) {
+        snprintf(why, sizeof why, "cache '%.60s': this build has local alone",
+                 config_get(app.config, "cache"));
         return false;
+    }
     snprintf(app.dir, sizeof app.dir, "%s", dir);
     if (!dirs_make(app.dir)) {
         snprintf(why, sizeof why, "data-dir %s: %s", app.dir, strerror(errno));
@@ -369,30 +165,36 @@ static bool prepare(void)
     return lock_dir() && stamp_dir(kind);
 }
 
+static const char *given(const char *name)
+{
+    const char *value = config_get(app.config, name);
+    return *value ? value : NULL;
+}
+
 static bool serve(void)
 {
     struct gateway_config g = {.listen = config_get(app.config, "listen"),
                                .data_dir = app.dir,
                                .store = app.store,
+                               .token_file = given("token-file"),
                                .stamp = app.stamp,
                                .linger = atoi(config_get(app.config, "linger")),
                                .demo_users = true,
-                               .market = ask_market,
-                               .day_roll = ask_roll,
-                               .turn = turn,
-                               .paused = is_paused,
-                               .speed = speed_now};
+                               .peer_listen = app.service ? config_get(app.config, "peer-listen") : NULL,
+                               .peer_cert = given("peer-cert"),
+                               .peer_key = given("peer-key"),
+                               .peer_ca = given("peer-ca")};
+    opening_controls(&g);
     app.history = history_new();
     app.pool = pool_new(1, wake, NULL);
-    if (!open_node() || !open_source(config_get(app.config, "market")))
+    if (!assemble() || !opening_source(config_get(app.config, "market")))
         return false;
     app.gateway = gateway_new(&g, app.node, app.pool, why, sizeof why);
     if (!app.gateway)
         return false;
     gateway_origin(app.gateway, app.source->origin);
-    open_market();
-    if (!gateway_listen(app.gateway, why, sizeof why))
-        return false;
+    if (!opening_desk() || !gateway_listen(app.gateway, why, sizeof why))
+        return stopping;
     node_serves(app.node);
     if (!stopping)
         gateway_run(app.gateway);
@@ -411,6 +213,7 @@ static void close_all(void)
     gateway_free(g);
     node_free(app.node);
     work_close(app.work);
+    stream_close(app.stream);
     market_free(app.market);
     if (app.source)
         app.source->ops->close(app.source);

@@ -4,12 +4,12 @@
 #include <string.h>
 #include "backend/platform/intake.h"
 
-static const int owns[] = {
-    RECORD_user, RECORD_limit, RECORD_approval, RECORD_alert, RECORD_inbox, RECORD_dead_letter, -1};
+static const int owns[] = {RECORD_user,  RECORD_limit,       RECORD_approval, RECORD_alert,
+                           RECORD_inbox, RECORD_dead_letter, RECORD_sign_in,  -1};
 static const int mirrors[] = {-1};
 
 struct compliance {
-    struct table users, limits, approvals, alerts, inboxes, letters;
+    struct table users, limits, approvals, alerts, inboxes, letters, sign_ins;
 };
 
 static struct table *table(void *state, enum record_id record)
@@ -28,6 +28,8 @@ static struct table *table(void *state, enum record_id record)
         return &s->inboxes;
     case RECORD_dead_letter:
         return &s->letters;
+    case RECORD_sign_in:
+        return &s->sign_ins;
     default:
         return NULL;
     }
@@ -241,6 +243,31 @@ static void decide_approval(const struct compliance *s, const struct command *c,
     decision_put(d, RECORD_limit, &next);
 }
 
+/* What has expired goes with the next one that comes. */
+static void decide_sign_in(const struct compliance *s, const struct command *c, struct verdict *d)
+{
+    struct sign_in in = *(const struct sign_in *)c->body;
+    const struct user *u = table_find(&s->users, in.user);
+    decision_object(d, "sign_in", in.id);
+    if (!u) {
+        decision_refuse(d, 401, "no user '%s'", in.user);
+        return;
+    }
+    in.role = u->role;
+    snprintf(in.books, sizeof in.books, "%s", u->books);
+    table_each(&s->sign_ins, const struct sign_in, old) if (old->expires <= c->now)
+        decision_remove(d, RECORD_sign_in, old);
+    decision_put(d, RECORD_sign_in, &in);
+}
+
+static void decide_sign_out(const struct compliance *s, const struct command *c, struct verdict *d)
+{
+    const struct sign_in *in = table_find(&s->sign_ins, c->target);
+    decision_object(d, "sign_in", c->target);
+    if (in)
+        decision_remove(d, RECORD_sign_in, in);
+}
+
 static void decide(const void *state, const struct command *c, struct verdict *d)
 {
     const struct compliance *s = state;
@@ -260,6 +287,12 @@ static void decide(const void *state, const struct command *c, struct verdict *d
         break;
     case COMMAND_LIMIT_DECIDE:
         decide_approval(state, c, d);
+        break;
+    case COMMAND_SESSION_OPEN:
+        decide_sign_in(state, c, d);
+        break;
+    case COMMAND_SESSION_CLOSE:
+        decide_sign_out(state, c, d);
         break;
     case COMMAND_IMPORT:
         for (int i = 0; i < c->row_count; i++)

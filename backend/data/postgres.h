@@ -9,7 +9,7 @@
 
 struct postgres_store {
     struct store base;
-    char address[600];
+    char address[600], schema[24]; /* schema: of this shard; "" for the database's own */
     PGconn *db;
     bool reader, prepared[RECORD_COUNT];
     bool warned; /* in this attempt */

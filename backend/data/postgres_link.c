@@ -65,6 +65,18 @@ static void on_notice(void *arg, const PGresult *r)
     log_event(LOG_WARNING, "the store warns", "error.message", s->error, NULL);
 }
 
+static bool in_schema(const struct postgres_store *s, PGconn *db)
+{
+    char sql[60];
+    if (!*s->schema)
+        return true;
+    snprintf(sql, sizeof sql, "SET search_path TO \"%s\"", s->schema);
+    PGresult *r = PQexec(db, sql);
+    bool ok = PQresultStatus(r) == PGRES_COMMAND_OK;
+    PQclear(r);
+    return ok;
+}
+
 /* The address as it is, and what it does not say: the writer among several hosts, short timeouts, settings of
  * the session. */
 PGconn *pg_dial(struct postgres_store *s)
@@ -99,7 +111,7 @@ PGconn *pg_dial(struct postgres_store *s)
     names[n] = values[n] = NULL;
     PQconninfoFree(given);
     PGconn *db = PQconnectdbParams(names, values, 1);
-    if (PQstatus(db) == CONNECTION_OK) {
+    if (PQstatus(db) == CONNECTION_OK && in_schema(s, db)) {
         PQsetNoticeReceiver(db, on_notice, s);
         return db;
     }

@@ -47,8 +47,10 @@ bool pg_migrate(struct postgres_store *s)
         "CREATE TABLE IF NOT EXISTS outbox(destination integer,seq bigint,PRIMARY KEY(destination,seq))",
         "CREATE TABLE IF NOT EXISTS cursor(destination integer PRIMARY KEY,seq bigint)",
     };
-    char found[24], text[24];
-    bool ok = pg_run(s, "SELECT pg_advisory_lock(" MIGRATE_LOCK ")") && pg_run(s, "BEGIN");
+    char found[24], text[24], schema[60];
+    snprintf(schema, sizeof schema, "CREATE SCHEMA IF NOT EXISTS \"%s\"", *s->schema ? s->schema : "public");
+    bool ok = pg_run(s, "SELECT pg_advisory_lock(" MIGRATE_LOCK ")") && pg_run(s, "BEGIN") &&
+              (!*s->schema || pg_run(s, schema));
     for (size_t i = 0; ok && i < sizeof base / sizeof *base; i++)
         ok = pg_run(s, base[i]);
     if (ok && pg_one(s, "SELECT value FROM meta WHERE key='schema'", NULL, found, sizeof found) &&

@@ -44,6 +44,8 @@ struct store_ops {
     bool (*meta_put)(struct store *s, const char *key, const char *value);
     /* The first column of the first row of a query that both engines read; `missing` when there is none. */
     int64_t (*number)(struct store *s, const char *sql, int64_t missing);
+    /* Begins, or ends, a view that does not move: everything that is read in between is of one instant. */
+    bool (*snapshot)(struct store *s, bool begin);
     bool (*free_reserve)(struct store *s);
     /* Keeps the lease of the shard for 2 s more; false when another owner has taken over. NULL: the engine
      * has one owner by its nature. */
@@ -56,7 +58,8 @@ struct store {
 };
 
 /* `address` is sqlite:PATH, with ?vfs=NAME&synchronous=OFF|FULL for tests, or postgresql://... as libpq takes
- * it, several hosts included. NULL with one line in `why`. */
+ * it, several hosts included, with #SHARD behind it for the schema of one of several shards. NULL with one
+ * line in `why`. */
 struct store *store_open(const char *address, char *why, size_t room);
 int64_t store_head(struct store *s);                    /* last committed sequence */
 int64_t store_cursor(struct store *s, int destination); /* INT64_MIN when none */

@@ -432,6 +432,14 @@ static int64_t number_of(struct store *base, const char *sql, int64_t missing)
     return pg_number(self(base), sql, missing);
 }
 
+static bool snapshot(struct store *base, bool begin)
+{
+    /* Several shards are read in turn: one that waits for the others is not cut. */
+    return pg_run(self(base), begin ? "SET idle_in_transaction_session_timeout=0;"
+                                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                                    : "COMMIT");
+}
+
 /* The disk is the server's: there is nothing here to give up. */
 static bool free_reserve(struct store *base)
 {
@@ -453,15 +461,18 @@ static void close_store(struct store *base)
     free(base);
 }
 
-static const struct store_ops ops = {"postgresql", commit,       load,     facts, meta_get,   meta_put,
-                                     number_of,    free_reserve, pg_renew, error, close_store};
+static const struct store_ops ops = {"postgresql", commit,   load,         facts,    meta_get, meta_put,
+                                     number_of,    snapshot, free_reserve, pg_renew, error,    close_store};
 
 static struct postgres_store *new_store(const char *address, bool reader)
 {
     struct postgres_store *s = mem_new(sizeof *s);
     s->base.ops = &ops;
     s->reader = reader;
-    snprintf(s->address, sizeof s->address, "%s", address);
+    const char *hash = strrchr(address, '#');
+    snprintf(s->address, sizeof s->address, "%.*s", hash ? (int)(hash - address) : (int)strlen(address),
+             address);
+    snprintf(s->schema, sizeof s->schema, "%s", hash ? hash + 1 : "");
     s->db = pg_dial(s);
     return s;
 }

@@ -321,6 +321,11 @@ static int64_t number(struct store *base, const char *sql, int64_t missing)
     return value;
 }
 
+static bool snapshot(struct store *base, bool begin)
+{
+    return sqlite3_exec(self(base)->db, begin ? "BEGIN" : "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static bool free_reserve(struct store *base)
 {
     struct sqlite_store *s = self(base);
@@ -348,8 +353,8 @@ static void close_store(struct store *base)
     free(s);
 }
 
-static const struct store_ops ops = {"sqlite", commit,       load, facts, meta_get,   meta_put,
-                                     number,   free_reserve, NULL, error, close_store};
+static const struct store_ops ops = {"sqlite", commit,   load,         facts, meta_get, meta_put,
+                                     number,   snapshot, free_reserve, NULL,  error,    close_store};
 
 /* A record that gained fields since the file was made gains their columns, empty. */
 static bool add_columns(struct sqlite_store *s, const struct record *r)

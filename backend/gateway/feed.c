@@ -84,6 +84,9 @@ static void on_fact(void *arg, const struct store_fact *fact)
         removed(f, fact->row, seq);
         return;
     }
+    if (f->elsewhere && f->record->flags & RECORD_VALUED && table_index(&f->rows, fact->row) >= 0 &&
+        fact->record != RECORD_dead_letter)
+        return; /* its owner follows the fact with the row as it is valued; this one would show blanks */
     void *row = copy_row(f->record, fact->row);
     node_value(all->node, fact->record, row);
     put(f, row, seq);
@@ -139,13 +142,16 @@ bool feeds_start(struct feeds *all, struct node *n, const char *log, const char 
         f->id = (enum record_id)i;
         f->conflated = (f->record->flags & (RECORD_CONFLATED | RECORD_VALUED)) != 0;
         table_init(&f->rows, f->record);
-        snprintf(f->log, sizeof f->log, "%s", f->conflated ? boot : log);
+        int64_t head = node_durable(n);
+        const char *other = node_log(n, f->id, &head);
+        f->elsewhere = other != NULL;
+        snprintf(f->log, sizeof f->log, "%s", f->conflated ? boot : other ? other : log);
         if (f->conflated)
             f->gone = mem_new(FEED_GONE * sizeof *f->gone);
         else
             f->ring = mem_new(FEED_RING * sizeof *f->ring);
-        f->seq = f->base = f->conflated ? 0 : node_durable(n);
-        if (!(f->record->flags & RECORD_CONFLATED) && !s->ops->load(s, f->id, load_row, f)) {
+        f->seq = f->base = f->conflated ? 0 : head;
+        if (!(f->record->flags & RECORD_CONFLATED) && !node_load(n, f->id, load_row, f)) {
             snprintf(why, room, "cannot read %s: %s", f->record->plural, s->ops->error(s));
             return false;
         }

@@ -16,6 +16,7 @@ struct feed {
     const struct record *record;
     enum record_id id;
     bool conflated;
+    bool elsewhere; /* another process makes its rows */
     struct table rows;
     char **json;      /* by row index; NULL when the row changed since it was encoded */
     int64_t *changed; /* by row index: seq of the last change */

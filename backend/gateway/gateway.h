@@ -5,12 +5,13 @@
 #include "backend/platform/pool.h"
 
 struct gateway_config {
-    const char *listen;   /* HOST:PORT, port 0 picks a free one; or unix:PATH */
-    const char *data_dir; /* endpoint.json and the desk's token go here */
-    const char *store;    /* address, for reader threads */
-    const char *stamp;    /* sim, replay or live */
-    int linger;           /* seconds after the last client left at which it ends; 0: never */
-    bool demo_users;      /* the desk token may sign in as any user */
+    const char *listen;     /* HOST:PORT, port 0 picks a free one; or unix:PATH */
+    const char *data_dir;   /* endpoint.json and the desk's token go here */
+    const char *store;      /* address, for reader threads */
+    const char *token_file; /* of the desk's token, shared by its processes; NULL: one of its own */
+    const char *stamp;      /* sim, replay or live */
+    int linger;             /* seconds after the last client left at which it ends; 0: never */
+    bool demo_users;        /* the desk token may sign in as any user */
     /* What the market is asked: NULL when done, else why not. */
     const char *(*market)(void *arg, const char *action, dec speed);
     void (*day_roll)(void *arg, outcome_fn *done, void *done_arg);
@@ -18,6 +19,8 @@ struct gateway_config {
     bool (*paused)(void *arg);
     dec (*speed)(void *arg);
     void *arg;
+    /* Where other processes of the desk reach this one, by mutual TLS; NULL: there are none. */
+    const char *peer_listen, *peer_cert, *peer_key, *peer_ca;
 };
 struct gateway;
 struct gateway_address {
@@ -39,6 +42,8 @@ bool gateway_listen(struct gateway *g, char *why, size_t room);
 void gateway_run(struct gateway *g);
 void gateway_stop(struct gateway *g); /* async-signal-safe */
 void gateway_wake(struct gateway *g); /* from any thread */
+/* Gives compliance a limit of the opening desk, from the process that runs risk. */
+void gateway_put_limit(struct gateway *g, const struct limit *l);
 void gateway_free(struct gateway *g);
 /* OpenAPI 3.1 from the tables of routes and records. */
 void gateway_openapi(struct buf *out);

@@ -66,6 +66,8 @@ static const char *phrase(int status)
         return "Unprocessable Content";
     case 428:
         return "Precondition Required";
+    case 504:
+        return "Gateway Timeout";
     case 503:
         return "Service Unavailable";
     default:
@@ -171,6 +173,16 @@ void reply_outcome(struct request *r, int status, const struct outcome *o)
     buf_free(&b);
 }
 
+void reply_forwarded(struct request *r, int status, const char *type, const char *body, size_t n)
+{
+    if (status > 0)
+        reply_text(r, status, type, body, n);
+    else if (status == 0)
+        reply_problem(r, 503, "the service that owns this cannot be reached: nothing was done, try again");
+    else
+        reply_problem(r, 504, "the service that owns this did not answer: whether it was done is not known");
+}
+
 /* ---- requests ---- */
 
 static bool header(struct lws *wsi, enum lws_token_indexes token, char *out, int room)
@@ -211,9 +223,26 @@ static const char *ambiguous(struct lws *wsi, const char *length)
     return NULL;
 }
 
+/* Whom another process of the desk speaks for; it was let in by its certificate. */
+static void read_actor(struct request *r)
+{
+    char text[500];
+    struct sign_in in;
+    int n = lws_hdr_custom_copy(r->wsi, text, sizeof text, "x-quanta-actor:", 15);
+    r->peer = n > 0 && record_parse(RECORD(sign_in), text, (size_t)n, &in);
+    if (!r->peer)
+        return;
+    r->actor.role = in.role;
+    snprintf(r->actor.user, sizeof r->actor.user, "%s", in.user);
+    snprintf(r->actor.session, sizeof r->actor.session, "%s", in.session);
+    snprintf(r->actor.books, sizeof r->actor.books, "%s", in.books);
+}
+
 static void read_headers(struct request *r)
 {
     char text[120];
+    if (r->g->peer_vhost && lws_get_vhost(r->wsi) == r->g->peer_vhost)
+        read_actor(r);
     int n = lws_hdr_custom_copy(r->wsi, text, sizeof text, "idempotency-key:", 16);
     if (n > 0)
         snprintf(r->key, sizeof r->key, "%.99s", text);

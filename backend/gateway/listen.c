@@ -106,6 +106,45 @@ static bool bind_to(struct gateway *g, char *why, size_t room)
     return bound;
 }
 
+/* Other processes come by TLS 1.2 or later with a certificate of the desk's own authority, or not at all. */
+static bool bind_peers(struct gateway *g, char *why, size_t room)
+{
+    struct lws_context_creation_info info = {0};
+    if (!g->config.peer_listen)
+        return true;
+    if (!gateway_address(g->config.peer_listen, &g->peer, why, room))
+        return false;
+    info.port = g->peer.port;
+    info.iface = g->peer.host;
+    info.protocols = protocols;
+    info.vhost_name = "peers";
+    info.alpn = "http/1.1";
+    info.timeout_secs = 20;
+    info.keepalive_timeout = 60;
+    info.ssl_cert_filepath = g->config.peer_cert;
+    info.ssl_private_key_filepath = g->config.peer_key;
+    info.ssl_ca_filepath = g->config.peer_ca;
+    info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
+    info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+                   LWS_SERVER_OPTION_REQUIRE_VALID_OPENSSL_CLIENT_CERT |
+                   LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+    g->peer_vhost = lws_create_vhost(g->context, &info);
+    if (!g->peer_vhost || lws_get_vhost_listen_port(g->peer_vhost) <= 0) {
+        snprintf(why, room,
+                 "peer-listen %s: cannot be served; is the port in use, are the certificates there?",
+                 g->config.peer_listen);
+        return false;
+    }
+    g->peer.port = lws_get_vhost_listen_port(g->peer_vhost);
+    char url[160];
+    snprintf(url, sizeof url, "https://%s:%d", g->peer.host, g->peer.port);
+    struct store *s = node_store(g->node);
+    if (s->ops->meta_put(s, "address", url))
+        return true;
+    snprintf(why, room, "the store cannot be written: %s", s->ops->error(s));
+    return false;
+}
+
 /* Clients find the backend by this file; it appears whole or not at all. */
 static bool write_endpoint(const struct gateway *g, char *why, size_t room)
 {
@@ -114,7 +153,10 @@ static bool write_endpoint(const struct gateway *g, char *why, size_t room)
         snprintf(url, sizeof url, "unix:%s", g->address.host);
     else
         snprintf(url, sizeof url, "http://%s:%d", g->address.host, g->address.port);
-    snprintf(path, sizeof path, "%s/token", g->config.data_dir);
+    if (g->config.token_file)
+        snprintf(path, sizeof path, "%s", g->config.token_file);
+    else
+        snprintf(path, sizeof path, "%s/token", g->config.data_dir);
     json_t *j = json_pack("{s:s,s:i,s:s}", "url", url, "pid", (int)getpid(), "token_file", path);
     char *text = j ? json_dumps(j, JSON_COMPACT) : NULL; /* NULL: the path is not UTF-8 */
     json_decref(j);
@@ -140,7 +182,8 @@ bool gateway_listen(struct gateway *g, char *why, size_t room)
         return false;
     if (g->address.local && !path_is_free(g->address.host, why, room))
         return false;
-    return bind_to(g, why, room) && desk_token_make(g, why, room) && write_endpoint(g, why, room);
+    return bind_to(g, why, room) && bind_peers(g, why, room) && desk_token_make(g, why, room) &&
+           write_endpoint(g, why, room);
 }
 
 void listen_forget(const struct gateway *g)

@@ -118,7 +118,8 @@ static void past_fact(void *arg, const struct store_fact *f)
 static void past_run(void *arg)
 {
     struct past *p = arg;
-    struct store *s = store_reader(p->request->g->config.store, p->why, sizeof p->why);
+    struct store *s =
+        store_reader(node_facts_at(p->request->g->node, p->page.feed->id), p->why, sizeof p->why);
     if (!s)
         return;
     if (!s->ops->facts(s, 0, INT64_MAX, -1, past_fact, p))

@@ -2,19 +2,14 @@
 #pragma once
 #include <libwebsockets.h>
 #include "backend/gateway/feed.h"
+#include "backend/gateway/forward.h"
 #include "backend/gateway/gateway.h"
 
-#define BODY_MAX      65536
-#define BODY_DEADLINE 5 /* seconds */
-#define SUBSCRIPTIONS 32
-#define LATENCIES     20
-
-struct session_row {
-    char token[65];
-    struct actor actor;
-    int64_t expires; /* UTC */
-    struct session_row *next;
-};
+#define BODY_MAX         65536
+#define SESSION_PATIENCE SECOND
+#define BODY_DEADLINE    5 /* seconds */
+#define SUBSCRIPTIONS    32
+#define LATENCIES        20
 
 struct subscription {
     struct feed *feed; /* NULL: free */
@@ -55,6 +50,10 @@ struct request {
     size_t length; /* Content-Length */
     const struct route *route;
     bool answered, begun;
+    struct request *next;
+    int64_t
+        patience; /* ns monotonic until which the token may still become known; 0: it was not waited for */
+    bool peer;    /* another process of the desk has authenticated its user */
     int64_t started;
 };
 struct http_pss {
@@ -78,10 +77,12 @@ struct gateway {
     struct pool *pool;
     struct feeds feeds;
     struct lws_context *context;
-    struct lws_vhost *vhost;
-    struct gateway_address address;
+    struct lws_vhost *vhost, *peer_vhost;
+    struct gateway_address address, peer;
     bool bound;
-    struct session_row *sessions;
+    struct forward *forward; /* NULL: every service runs here */
+    struct request *unknown; /* whose token this process has not heard of yet */
+    struct table sign_ins;   /* by digest of the token */
     struct client *clients;
     int client_count;
     char desk_token[65], boot[40], log[40];
@@ -111,12 +112,17 @@ void listen_forget(const struct gateway *g); /* endpoint.json and the socket go 
 /* routes.c */
 void route_request(struct request *r);
 bool permitted(uint8_t role, const char *action);
+void routes_unknown(struct gateway *g); /* again for those whose token was not known yet */
+forward_fn reply_forwarded;
 
 /* sessions.c */
 bool desk_token_make(struct gateway *g, char *why, size_t room);
-const struct session_row *session_find(struct gateway *g, const char *token);
-const struct session_row *session_make(struct gateway *g, const struct actor *actor);
-void session_end(struct gateway *g, const char *token);
+/* Who is signed in with the token; false when nobody is. */
+bool session_find(struct gateway *g, const char *token, struct actor *out);
+/* A new token and the row that will stand for it. False without randomness. */
+bool session_make(struct gateway *g, const char *user, char token[65], struct sign_in *out);
+void session_id(const char *token, char id[65]);
+bool sessions_start(struct gateway *g, char *why, size_t room);
 void sessions_free(struct gateway *g);
 bool same_token(const char *a, const char *b); /* in constant time */
 

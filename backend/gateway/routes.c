@@ -144,11 +144,15 @@ static void order_id(const struct request *r, struct order_request *q)
     q->id.b[8] = (uint8_t)((q->id.b[8] & 0x3f) | 0x80);
 }
 
+static bool in_lane(const struct route *route)
+{
+    return route->command == COMMAND_ORDER_CANCEL || route->command == COMMAND_ORDER_CANCEL_ALL ||
+           route->command == COMMAND_HALT;
+}
+
 static bool overloaded(struct request *r)
 {
-    bool lane = r->route->command == COMMAND_ORDER_CANCEL || r->route->command == COMMAND_ORDER_CANCEL_ALL ||
-                r->route->command == COMMAND_HALT;
-    if (lane || (!node_busy(r->g->node) && !node_disk_low(r->g->node)))
+    if (in_lane(r->route) || (!node_busy(r->g->node) && !node_disk_low(r->g->node)))
         return false;
     reply_problem(r, 503,
                   node_disk_low(r->g->node) ? "the disk is nearly full: only cancel and halt"
@@ -197,6 +201,43 @@ static void command(struct request *r)
     free(body);
 }
 
+/* ---- limits of the opening desk, which risk has sized ---- */
+
+void gateway_put_limit(struct gateway *g, const struct limit *l)
+{
+    struct request *r = mem_new(sizeof *r);
+    *r = (struct request){.g = g,
+                          .method = "POST",
+                          .path = "/v1/compliance/limits",
+                          .version = INT64_MIN,
+                          .actor = actor_system,
+                          .begun = true};
+    record_json(RECORD(limit), l, &r->body);
+    if (!forward_send(g->forward, r, "compliance", false))
+        reply_problem(r, 503, "busy: try again");
+}
+
+static void limit_import(struct request *r)
+{
+    struct limit l;
+    const void *rows[] = {&l};
+    if (!r->peer || strcmp(r->actor.user, actor_system.user) != 0) {
+        reply_problem(r, 403, "limits are asked for by /v1/compliance/approvals");
+        return;
+    }
+    if (!read_body(r, RECORD_limit, &l))
+        return;
+    struct command c = {.kind = COMMAND_IMPORT,
+                        .actor = actor_system,
+                        .expires = TIME_NONE,
+                        .version = INT64_MIN,
+                        .record = RECORD_limit,
+                        .rows = rows,
+                        .row_count = 1,
+                        .target = "compliance"};
+    node_command(r->g->node, &c, command_done, r);
+}
+
 /* ---- dead letters: one command each, oldest of the key first, until none is left or one is refused ---- */
 
 static void requeue(struct request *r);
@@ -228,45 +269,77 @@ static void requeue(struct request *r)
 
 /* ---- the others ---- */
 
+struct opening {
+    struct request *request;
+    char token[65];
+};
+
+static void session_opened(void *arg, const struct outcome *o)
+{
+    struct opening *p = arg;
+    const struct sign_in *in = o->answer;
+    struct session answer;
+    struct buf b = {0};
+    if (o->status || !in)
+        reply_outcome(p->request, 201, o);
+    else {
+        record_clear(RECORD(session), &answer);
+        snprintf(answer.token, sizeof answer.token, "%s", p->token);
+        answer.expires = in->expires;
+        snprintf(answer.user, sizeof answer.user, "%s", in->user);
+        answer.role = in->role;
+        snprintf(answer.books, sizeof answer.books, "%s", in->books);
+        record_json(RECORD(session), &answer, &b);
+        reply_json(p->request, 201, b.data, b.length);
+        buf_free(&b);
+    }
+    explicit_bzero(p->token, sizeof p->token);
+    free(p);
+}
+
 static void session_open(struct request *r)
 {
     struct session_request q;
-    struct session answer;
-    struct buf b = {0};
+    struct sign_in in;
     if (!read_body(r, RECORD_session_request, &q))
         return;
-    const struct user *u = compliance_user(node_state(r->g->node, "compliance"), q.user);
     if (!r->g->config.demo_users || !same_token(r->token, r->g->desk_token)) {
         reply_problem(r, 401, "the desk's token is needed: it is in the file that endpoint.json names");
         return;
     }
-    if (!u) {
-        reply_problem(r, 401, "no user '%s'", q.user);
-        return;
-    }
-    struct actor actor = {.role = u->role};
-    snprintf(actor.user, sizeof actor.user, "%s", u->user);
-    snprintf(actor.books, sizeof actor.books, "%s", u->books);
-    const struct session_row *s = session_make(r->g, &actor);
-    if (!s) {
+    struct opening *p = mem_new(sizeof *p);
+    p->request = r;
+    if (!session_make(r->g, q.user, p->token, &in)) {
+        free(p);
         reply_problem(r, 503, "no randomness for a token");
         return;
     }
-    record_clear(RECORD(session), &answer);
-    snprintf(answer.token, sizeof answer.token, "%s", s->token);
-    answer.expires = s->expires;
-    snprintf(answer.user, sizeof answer.user, "%s", u->user);
-    answer.role = u->role;
-    snprintf(answer.books, sizeof answer.books, "%s", u->books);
-    record_json(RECORD(session), &answer, &b);
-    reply_json(r, 201, b.data, b.length);
-    buf_free(&b);
+    struct command c = {
+        .kind = COMMAND_SESSION_OPEN, .expires = TIME_NONE, .version = INT64_MIN, .body = &in};
+    snprintf(c.actor.user, sizeof c.actor.user, "%s", q.user);
+    snprintf(c.actor.session, sizeof c.actor.session, "%s", in.session);
+    node_command(r->g->node, &c, session_opened, p);
+}
+
+static void session_closed(void *arg, const struct outcome *o)
+{
+    if (o->status)
+        reply_outcome(arg, 200, o);
+    else
+        reply_json(arg, 200, "{}", 2);
 }
 
 static void session_close(struct request *r)
 {
-    session_end(r->g, r->token);
-    reply_json(r, 200, "{}", 2);
+    struct command c = {.kind = COMMAND_SESSION_CLOSE, .expires = TIME_NONE, .version = INT64_MIN};
+    char id[65];
+    if (!session_find(r->g, r->token, &c.actor)) {
+        reply_json(r, 200, "{}", 2);
+        return;
+    }
+    session_id(r->token, id);
+    snprintf(c.target, sizeof c.target, "%s", id);
+    node_command(r->g->node, &c, session_closed, r);
 }
 
 static void healthz(struct request *r)
@@ -276,8 +349,8 @@ static void healthz(struct request *r)
 
 static void readyz(struct request *r)
 {
-    bool open = trading_business_date(node_state(r->g->node, "trading")) != DATE_NONE;
-    if (open)
+    const void *trading = node_state(r->g->node, "trading"); /* elsewhere: what is followed was loaded */
+    if (!trading || trading_business_date(trading) != DATE_NONE)
         reply_json(r, 200, "{\"status\":\"ready\"}", 18);
     else
         reply_problem(r, 503, "the desk is not open yet");
@@ -454,6 +527,43 @@ static const struct route *find(const char *method, const char *path, char *id, 
     return best;
 }
 
+/* Which service decides a route: what follows /v1/; sessions are compliance's. Reads are answered anywhere.
+ */
+static const char *service_of(const struct request *r)
+{
+    static const char *const names[] = {"trading", "risk", "portfolio", "compliance"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strncmp(r->path, "/v1/", 4) && !strncmp(r->path + 4, names[i], strlen(names[i])))
+            return names[i];
+    return !strcmp(r->path, "/v1/session") ? "compliance" : NULL;
+}
+
+/* Hands the request to the process that runs its service, when that is another one. */
+static bool carried(struct request *r)
+{
+    const char *service = service_of(r);
+    if (!r->g->forward || !service || !strcmp(r->method, "GET") || node_state(r->g->node, service))
+        return false;
+    if (r->peer)
+        reply_problem(r, 503, "the %s service does not run here", service);
+    else if (!forward_send(r->g->forward, r, service, in_lane(r->route)))
+        reply_problem(r, 503, "busy: try again");
+    return true;
+}
+
+/* A session that another process has just opened is heard of within moments. */
+static bool wait_for_token(struct request *r)
+{
+    int64_t now = clock_mono(&clock_system);
+    if (!r->g->forward || strlen(r->token) != 64 || (r->patience && now > r->patience))
+        return false;
+    if (!r->patience)
+        r->patience = now + SESSION_PATIENCE;
+    r->next = r->g->unknown;
+    r->g->unknown = r;
+    return true;
+}
+
 void route_request(struct request *r)
 {
     bool path_known = false;
@@ -465,17 +575,27 @@ void route_request(struct request *r)
     const char *action = r->route->command >= 0 ? command_info((enum command_kind)r->route->command)->action
                                                 : r->route->action;
     if (strcmp(action, "-") != 0) {
-        const struct session_row *s = session_find(r->g, r->token);
-        if (!s) {
-            reply_problem(r, 401, "a bearer token of POST /v1/session is needed");
+        if (!r->peer && !session_find(r->g, r->token, &r->actor)) {
+            if (!wait_for_token(r))
+                reply_problem(r, 401, "a bearer token of POST /v1/session is needed");
             return;
         }
-        r->actor = s->actor;
         if (!permitted(r->actor.role, action)) {
             reply_problem(r, 403, "%s (%s) may not %s", r->actor.user,
                           field_enum_text(RECORD(user), "role", r->actor.role), action);
             return;
         }
     }
-    r->route->fn(r);
+    if (!carried(r))
+        r->route->fn(r);
+}
+
+void routes_unknown(struct gateway *g)
+{
+    struct request *list = g->unknown;
+    g->unknown = NULL;
+    for (struct request *r = list, *next; r; r = next) {
+        next = r->next;
+        route_request(r);
+    }
 }

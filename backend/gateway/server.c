@@ -13,12 +13,25 @@ static void tell_tier(struct gateway *g, const char *name, const char *kind, con
 {
     struct tier t;
     record_clear(RECORD(tier), &t);
-    snprintf(t.tier, sizeof t.tier, "%s", name);
+    const char *shard = node_shard(g->node);
+    if (!strcmp(shard, "firm") || !strncmp(name, "feed", 4))
+        snprintf(t.tier, sizeof t.tier, "%s", name);
+    else
+        snprintf(t.tier, sizeof t.tier, "%s %s", shard, name);
     snprintf(t.kind, sizeof t.kind, "%s", kind);
     snprintf(t.state, sizeof t.state, "%s", state);
-    t.time = time;
+    t.time = time ? time : TIME_NONE; /* no sign of life yet */
     t.lag = lag;
     node_publish(g->node, RECORD_tier, &t);
+}
+
+static void tell_stream(struct gateway *g, int64_t now)
+{
+    struct link_health h;
+    if (node_stream(g->node, &h))
+        tell_tier(g, "stream", "kafka", h.state, h.seen, h.lag);
+    else
+        tell_tier(g, "stream", "local", "ok", now, 0);
 }
 
 static void tell_queue(struct gateway *g, int64_t now)
@@ -84,13 +97,15 @@ static void tell_desk(struct gateway *g, int64_t now)
 static void each_second(struct gateway *g, int64_t mono)
 {
     int64_t now = node_now(g->node);
-    tell_desk(g, now);
+    if (node_table(g->node, RECORD_halt))
+        tell_desk(g, now);
     tell_tier(g, "store", node_store(g->node)->ops->kind, node_disk_low(g->node) ? "disk full" : "ok", now,
               node_sequence(g->node) - node_durable(g->node));
-    tell_tier(g, "stream", "local", "ok", now, 0);
+    tell_stream(g, now);
     tell_queue(g, now);
     tell_tier(g, "cache", "local", "ok", now, 0);
-    tell_feeds(g, now, g->config.paused(g->config.arg));
+    if (node_table(g->node, RECORD_halt))
+        tell_feeds(g, now, g->config.paused(g->config.arg));
     if (g->config.linger && g->had_client && !g->client_count && mono - g->left > g->config.linger * SECOND) {
         log_event(LOG_INFO, "the last client left; stopping", NULL);
         g->stopping = 1;
@@ -124,15 +139,16 @@ struct gateway *gateway_new(const struct gateway_config *config, struct node *n,
     g->second = 0;
     struct uuid boot = uuid_v7(node_now(n));
     uuid_format(&boot, g->boot);
-    if (!node_store(n)->ops->meta_get(node_store(n), "log", g->log, sizeof g->log)) {
-        snprintf(g->log, sizeof g->log, "%s", g->boot);
-        if (!node_store(n)->ops->meta_put(node_store(n), "log", g->log)) {
-            snprintf(why, room, "the store cannot be written: %s", node_store(n)->ops->error(node_store(n)));
-            free(g);
-            return NULL;
-        }
+    if (!node_own_log(n, g->log, why, room)) {
+        free(g);
+        return NULL;
     }
-    if (!feeds_start(&g->feeds, n, g->log, g->boot, why, room)) {
+    if (!feeds_start(&g->feeds, n, g->log, g->boot, why, room) || !sessions_start(g, why, room)) {
+        gateway_free(g);
+        return NULL;
+    }
+    node_follow_on(n);
+    if (config->peer_listen && !(g->forward = forward_new(g, reply_forwarded, why, room))) {
         gateway_free(g);
         return NULL;
     }
@@ -167,6 +183,9 @@ void gateway_run(struct gateway *g)
             turn(g);
         pool_poll(g->pool);
         node_poll(g->node);
+        if (g->forward)
+            forward_poll(g->forward);
+        routes_unknown(g);
         streams_tick(g);
     }
     ticker_stop(ticker);
@@ -189,6 +208,7 @@ void gateway_free(struct gateway *g)
     if (!g)
         return;
     listen_forget(g);
+    forward_free(g->forward);
     if (g->context)
         lws_context_destroy(g->context);
     feeds_free(&g->feeds);

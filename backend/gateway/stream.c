@@ -303,11 +303,9 @@ static void subscribe(struct client *c, json_t *m)
 
 static bool sign_in(struct client *c, const char *token)
 {
-    const struct session_row *s = token ? session_find(c->g, token) : NULL;
-    if (!s)
+    if (!token || !session_find(c->g, token, &c->actor))
         return false;
-    c->actor = s->actor;
-    snprintf(c->token, sizeof c->token, "%s", s->token);
+    snprintf(c->token, sizeof c->token, "%s", token);
     c->signed_in = true;
     return true;
 }
@@ -324,7 +322,7 @@ static bool message(struct client *c)
         say(c, why);
     else if (op && !strcmp(op, "authenticate"))
         keep = sign_in(c, json_string_value(json_object_get(m, "token")));
-    else if (!c->signed_in || !session_find(c->g, c->token))
+    else if (!c->signed_in || !session_find(c->g, c->token, &c->actor))
         keep = false;
     else if (op && !strcmp(op, "subscribe"))
         subscribe(c, m);

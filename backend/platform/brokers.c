@@ -25,14 +25,15 @@ bool node_connect(struct node *n, struct work *work, char *why, size_t room)
     n->work_queue = work;
     for (int d = 0; d < DESTINATION_COUNT; d++) {
         n->publishers[d] = publisher_new(work, destination_names[d]);
-        n->relays[d] = relay_start(&(struct relay_config){.store = n->config.store,
-                                                          .shard = node_shard(n),
-                                                          .outbox = d,
-                                                          .from = n->confirmed[d] == INT64_MIN ? 0 : n->confirmed[d],
-                                                          .send = send_work,
-                                                          .arg = n->publishers[d],
-                                                          .wake = n->config.wake,
-                                                          .wake_arg = n->config.wake_arg});
+        n->relays[d] =
+            relay_start(&(struct relay_config){.store = n->config.store,
+                                               .shard = node_shard(n),
+                                               .outbox = d,
+                                               .from = n->confirmed[d] == INT64_MIN ? 0 : n->confirmed[d],
+                                               .send = send_work,
+                                               .arg = n->publishers[d],
+                                               .wake = n->config.wake,
+                                               .wake_arg = n->config.wake_arg});
         if (!n->relays[d]) {
             snprintf(why, room, "no thread for the outbox of %s", destination_names[d]);
             return false;
@@ -57,6 +58,8 @@ void brokers_durable(struct node *n)
     for (int d = 0; d < DESTINATION_COUNT; d++)
         if (n->relays[d])
             relay_durable(n->relays[d], n->durable);
+    if (n->event_relay)
+        relay_durable(n->event_relay, n->durable);
 }
 
 /* ---- out: what was confirmed becomes the cursor ---- */
@@ -66,9 +69,10 @@ static void move_cursors(struct node *n)
     int64_t now = clock_mono(n->config.clock);
     if (!n->pending.fact_count && now - n->cursors_told < CURSOR_NS)
         return;
-    for (int d = 0; d < DESTINATION_COUNT; d++) {
-        int64_t seq = n->relays[d] ? relay_confirmed(n->relays[d]) : n->confirmed[d];
-        if (!n->relays[d] || seq <= n->confirmed[d])
+    for (int d = 0; d <= CURSOR_EVENTS; d++) {
+        struct relay *r = d == CURSOR_EVENTS ? n->event_relay : d < DESTINATION_COUNT ? n->relays[d] : NULL;
+        int64_t seq = r ? relay_confirmed(r) : 0;
+        if (!r || seq <= n->confirmed[d])
             continue;
         n->confirmed[d] = n->pending.cursors[d] = seq;
         n->cursors_told = now;
@@ -101,8 +105,8 @@ static struct service *consumer(struct node *n, const char *name)
     return NULL;
 }
 
-/* Whether the one before it was applied or set aside. A broker's dead letter comes by another way and may still
- * be on it. */
+/* Whether the one before it was applied or set aside. A broker's dead letter comes by another way and may
+ * still be on it. */
 static bool in_order(const struct service *s, const struct message *m)
 {
     const struct table *inboxes = s->ops->table(s->state, RECORD_inbox),
@@ -145,9 +149,9 @@ static void empty(struct node *n, int i, const struct service *s, struct mailbox
 
 void brokers_run(struct node *n)
 {
+    move_cursors(n);
     if (!n->work_queue)
         return;
-    move_cursors(n);
     for (int i = 0; i < work_boxes(n->work_queue); i++) {
         const struct service *s = consumer(n, work_consumes(n->work_queue, i));
         if (!s)
@@ -178,6 +182,7 @@ bool node_queue(struct node *n, struct link_health *out)
         relay_health(n->relays[d], &h);
         out->lag += h.lag;
         out->reconnects += h.reconnects;
+        out->seen = h.seen > out->seen ? h.seen : out->seen;
         if (!strcmp(out->state, "ok"))
             memcpy(out->state, h.state, sizeof out->state);
     }

@@ -75,6 +75,13 @@ void delivery_fact(struct node *n, const struct store_fact *f)
 
 void delivery_publish(struct node *n, enum record_id record, const void *row)
 {
+    if (n->events)
+        stream_publish(n->events, record, row);
+    delivery_live(n, record, row);
+}
+
+void delivery_live(struct node *n, enum record_id record, const void *row)
+{
     for (int i = 0; i < n->observer_count; i++)
         if (n->observers[i].published)
             n->observers[i].published(n->observers[i].arg, record, row);
@@ -197,7 +204,12 @@ bool node_recover(struct node *n, char *why, size_t room)
         return false;
     for (int i = 0; i < n->service_count; i++) {
         struct loading l = {.node = n, .service = &n->services[i]};
-        if (!load(&l, l.service->ops->owns, why, room) || !load(&l, l.service->ops->mirrors, why, room))
+        int here[32], count = 0;
+        for (const int *r = l.service->ops->mirrors; *r >= 0; r++)
+            if (n->elsewhere[*r] < 0)
+                here[count++] = *r;
+        here[count] = -1;
+        if (!load(&l, l.service->ops->owns, why, room) || !load(&l, here, why, room))
             return false;
         for (int k = 0; k < 8; k++)
             l.service->seen[k] = n->head;

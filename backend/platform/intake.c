@@ -39,7 +39,8 @@ bool letter_exists(const struct table *letters, const char *consumer, const char
 const struct dead_letter *letter_first(const struct table *letters, const struct dead_letter *l)
 {
     const struct dead_letter *first = l;
-    table_each(letters, const struct dead_letter, other) if (same_consumer(l, other) && !strcmp(l->key, other->key) &&
+    table_each(letters, const struct dead_letter, other) if (same_consumer(l, other) &&
+                                                             !strcmp(l->key, other->key) &&
                                                              other->sequence < first->sequence) first = other;
     return first;
 }
@@ -54,7 +55,8 @@ static void set_aside(const struct intake *in, const void *state, const struct c
                       const char *key, const char *reason)
 {
     struct dead_letter l;
-    struct message m = {.seq = c->sequence, .time = c->now, .record = c->record, .row = (void *)(uintptr_t)c->body};
+    struct message m = {
+        .seq = c->sequence, .time = c->now, .record = c->record, .row = (void *)(uintptr_t)c->body};
     struct buf text = {0};
     record_clear(RECORD(dead_letter), &l);
     letter_id(in->consumer, c->source, c->sequence, l.id);

@@ -27,7 +27,7 @@ struct node *node_new(const struct node_config *config, char *why, size_t room)
     table_init(&n->once, RECORD(idempotency));
     n->head = n->durable = store_head(store);
     for (int i = 0; i < RECORD_COUNT; i++)
-        n->owner[i] = -1;
+        n->owner[i] = n->elsewhere[i] = -1;
     for (int d = 0; d < 8; d++)
         n->pending.cursors[d] = n->confirmed[d] = INT64_MIN;
     return n;
@@ -58,6 +58,7 @@ void node_free(struct node *n)
     if (!n)
         return;
     brokers_stop(n);
+    follow_stop(n);
     journal_free(n->journal);
     n->store->ops->close(n->store);
     store_batch_free(&n->pending);
@@ -380,6 +381,7 @@ void node_poll(struct node *n)
     outputs_release(n);
     delivery_run(n, false);
     brokers_run(n);
+    follow_run(n);
     journal_next(n);
 }
 

@@ -6,6 +6,7 @@
  * loop's thread. A failed commit ends the process (exit 1): state is recovered, never unwound. */
 #pragma once
 #include "backend/platform/service.h"
+#include "backend/queue/stream.h"
 #include "backend/queue/work.h"
 
 struct node;
@@ -46,6 +47,29 @@ void node_add(struct node *n, const struct service_ops *ops);
 void node_observe(struct node *n, struct node_observer observer);
 /* Loads every service's rows and what their outboxes still owe. */
 bool node_recover(struct node *n, char *why, size_t room);
+/* The journal's name, made once a store. False with `why` when the store cannot keep it. */
+bool node_own_log(struct node *n, char log[40], char *why, size_t room);
+/* A service that another process runs: its rows come by node_follow. Call before node_recover. */
+void node_add_absent(struct node *n, const struct service_ops *ops);
+/* Tells others what happens here and follows the shards of absent services in `stores` (an address that ends
+ * in #SHARD for each): a view of each store, then its events. Waits for processes that have not made their
+ * store yet, until *stop. Call after node_recover. False with `why`. */
+bool node_follow(struct node *n, struct stream *stream, const char *stores, const volatile int *stop,
+                 char *why, size_t room);
+/* The views have been read by all who load from them (node_load): events are applied from now on. */
+void node_follow_on(struct node *n);
+/* Rows of a record from every store that owns some. False when one cannot be read. */
+bool node_load(struct node *n, enum record_id record, store_row_fn *fn, void *arg);
+/* The shard that makes a record's rows when that is another process; NULL when it is this one. */
+const char *node_elsewhere(const struct node *n, enum record_id record);
+/* That shard's log, and its sequence when its rows were loaded. */
+const char *node_log(const struct node *n, enum record_id record, int64_t *head);
+/* A value that another shard keeps beside its rows. False when it has none. */
+bool node_meta(struct node *n, const char *shard, const char *key, char *out, size_t room);
+/* Address of the store that holds a record's facts, for readers. */
+const char *node_facts_at(const struct node *n, enum record_id record);
+/* How the stream stands; false when it is local. */
+bool node_stream(struct node *n, struct link_health *out);
 /* Work travels by this queue from now on, both ways; borrowed. Call after node_recover. False with `why`. */
 bool node_connect(struct node *n, struct work *work, char *why, size_t room);
 /* Whether the consumers that run here have done all work that this node has made. */
@@ -74,6 +98,7 @@ bool node_busy(const struct node *n);
 /* The disk was full and the reserve is used: only cancel and halt. */
 bool node_disk_low(const struct node *n);
 
+const char *node_shard(const struct node *n); /* firm, or the name of the one service that runs here */
 void *node_state(struct node *n, const char *service);
 /* Table of an owned record in its service, NULL when this node does not run it. */
 const struct table *node_table(struct node *n, enum record_id record);

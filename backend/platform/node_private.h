@@ -5,7 +5,16 @@
 #include "backend/platform/relay.h"
 #include "backend/queue/courier.h"
 
-enum destination { DESTINATION_PORTFOLIO, DESTINATION_COMPLIANCE, DESTINATION_COUNT };
+/* By its number a destination is known to the store: the events' cursor is behind those of work. */
+enum destination { DESTINATION_PORTFOLIO, DESTINATION_COMPLIANCE, DESTINATION_COUNT, CURSOR_EVENTS = 7 };
+
+/* Another process whose rows this one follows. */
+struct shard {
+    const struct service_ops *ops;
+    char store[600], log[40];
+    struct store *view; /* while rows are loaded */
+    int64_t head, seen; /* when they were loaded, and now */
+};
 
 struct service {
     const struct service_ops *ops;
@@ -47,6 +56,12 @@ struct node {
     struct work *work_queue; /* NULL: the courier carries work */
     struct relay *relays[DESTINATION_COUNT];
     struct publisher *publishers[DESTINATION_COUNT];
+    struct stream *events; /* NULL: everybody who follows is in this process */
+    struct relay *event_relay;
+    struct shard shards[8];
+    int shard_count;
+    int elsewhere[RECORD_COUNT]; /* index of the shard that makes its rows, -1 */
+    bool following;
     int64_t cursors_told;                /* ns monotonic */
     int64_t last_out[DESTINATION_COUNT]; /* newest durable fact that is work for it */
 };
@@ -56,7 +71,8 @@ extern const char *const destination_names[DESTINATION_COUNT];
 void brokers_durable(struct node *n);
 void brokers_run(struct node *n);
 void brokers_stop(struct node *n);
-const char *node_shard(const struct node *n);
+void follow_run(struct node *n);
+void follow_stop(struct node *n);
 
 void journal_next(struct node *n);
 void journal_hand_over(struct node *n);

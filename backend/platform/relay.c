@@ -28,7 +28,8 @@ static void take(void *arg, const struct store_fact *f)
 {
     struct relay *r = arg;
     const struct record *record = record_of(f->record);
-    if (r->count == RELAY_BATCH || (r->config.outbox < 0 && record->flags & RECORD_PRIVATE))
+    bool kept = record->flags & RECORD_PRIVATE && !(record->flags & RECORD_SHARED);
+    if (r->count == RELAY_BATCH || (r->config.outbox < 0 && kept))
         return;
     struct message *m = &r->list[r->count++];
     *m = (struct message){.seq = f->seq,
@@ -73,8 +74,8 @@ static void told(struct relay *r, bool ok, const char *why)
 {
     const char *state = ok ? "ok" : "away";
     if (strcmp(r->state, state) != 0)
-        log_event(ok ? LOG_INFO : LOG_WARNING, ok ? "the outbox flows" : "the outbox waits", "error.message", ok ? "" : why,
-                  "quanta.outbox", r->config.outbox < 0 ? "events" : "work", NULL);
+        log_event(ok ? LOG_INFO : LOG_WARNING, ok ? "the outbox flows" : "the outbox waits", "error.message",
+                  ok ? "" : why, "quanta.outbox", r->config.outbox < 0 ? "events" : "work", NULL);
     snprintf(r->state, sizeof r->state, "%s", state);
     if (ok)
         r->seen = clock_utc(&clock_system);

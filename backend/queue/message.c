@@ -91,7 +91,8 @@ struct mailbox {
 struct mailbox *mailbox_new(int room, void (*wake)(void *arg), void *arg)
 {
     struct mailbox *b = mem_new(sizeof *b);
-    *b = (struct mailbox){.ring = mem_new((size_t)room * sizeof *b->ring), .room = room, .wake = wake, .arg = arg};
+    *b = (struct mailbox){
+        .ring = mem_new((size_t)room * sizeof *b->ring), .room = room, .wake = wake, .arg = arg};
     pthread_mutex_init(&b->lock, NULL);
     pthread_cond_init(&b->emptied, NULL);
     return b;
@@ -120,7 +121,8 @@ bool mailbox_put(struct mailbox *b, struct message *m)
 {
     struct timespec until = clock_deadline(100 * MILLI);
     pthread_mutex_lock(&b->lock);
-    while (b->count == b->room && pthread_cond_clockwait(&b->emptied, &b->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
+    while (b->count == b->room &&
+           pthread_cond_clockwait(&b->emptied, &b->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
         ;
     bool there = b->count < b->room;
     if (there)

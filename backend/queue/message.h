@@ -5,17 +5,17 @@
 #include "common/records/records.h"
 
 struct message {
-    char shard[16];  /* the process that made the row: firm, or the name of its service */
-    int64_t seq;     /* in the shard; 0 for a row that follows the market */
-    int64_t prev;    /* the one sent before it to the same place; 0: not known */
-    int64_t time;    /* of the fact, ns UTC */
+    char shard[16]; /* the process that made the row: firm, or the name of its service */
+    int64_t seq;    /* in the shard; 0 for a row that follows the market */
+    int64_t prev;   /* the one sent before it to the same place; 0: not known */
+    int64_t time;   /* of the fact, ns UTC */
     enum record_id record;
     bool removed;
-    bool dead;       /* it came from a dead-letter queue */
-    uint64_t tag;    /* the broker's name for this delivery */
-    void *row;       /* owned; NULL when `text` could not be read */
-    char *text;      /* owned; the bytes as they came, when they could not be read or are dead */
-    char why[121];   /* what could not be read */
+    bool dead;     /* it came from a dead-letter queue */
+    uint64_t tag;  /* the broker's name for this delivery */
+    void *row;     /* owned; NULL when `text` could not be read */
+    char *text;    /* owned; the bytes as they came, when they could not be read or are dead */
+    char why[121]; /* what could not be read */
 };
 void message_json(const struct message *m, struct buf *out);
 enum message_read { MESSAGE_READ, MESSAGE_STRANGE /* a record of a newer version */, MESSAGE_BAD };

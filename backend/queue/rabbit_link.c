@@ -37,7 +37,8 @@ bool rabbit_address(const char *text, struct rabbit_address *a, char *why, size_
     config_option(text, "certfile", a->cert, sizeof a->cert);
     config_option(text, "keyfile", a->key, sizeof a->key);
     if (a->tls && !*a->cacert) {
-        snprintf(why, room, "queue: amqps needs ?cacertfile=FILE, the authority that signed the broker's certificate");
+        snprintf(why, room,
+                 "queue: amqps needs ?cacertfile=FILE, the authority that signed the broker's certificate");
         return false;
     }
     return true;
@@ -65,7 +66,8 @@ static void openssl_is_ready(void)
     amqp_set_initialize_ssl_library(0); /* OpenSSL initialises itself */
 }
 
-static amqp_socket_t *new_socket(amqp_connection_state_t c, const struct rabbit_address *a, char *why, size_t room)
+static amqp_socket_t *new_socket(amqp_connection_state_t c, const struct rabbit_address *a, char *why,
+                                 size_t room)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, openssl_is_ready);
@@ -118,11 +120,13 @@ void rabbit_hang_up(amqp_connection_state_t c)
 {
     if (!c)
         return;
-    amqp_connection_close(c, AMQP_REPLY_SUCCESS); /* a broker that is gone does not answer; nothing is owed to it */
+    amqp_connection_close(
+        c, AMQP_REPLY_SUCCESS); /* a broker that is gone does not answer; nothing is owed to it */
     amqp_destroy_connection(c);
 }
 
-const char *rabbit_queue(const struct rabbit_address *a, const char *kind, const char *destination, char out[120])
+const char *rabbit_queue(const struct rabbit_address *a, const char *kind, const char *destination,
+                         char out[120])
 {
     snprintf(out, 120, "%s.%s.%s", a->prefix, kind, destination);
     return out;
@@ -153,8 +157,8 @@ static amqp_table_entry_t true_entry(const char *key)
 }
 
 /* Durable and of quorum type; dead letters are kept until the dead-letter queue has confirmed them. */
-bool rabbit_declare(amqp_connection_state_t c, const struct rabbit_address *a, const char *destination, char *why,
-                    size_t room)
+bool rabbit_declare(amqp_connection_state_t c, const struct rabbit_address *a, const char *destination,
+                    char *why, size_t room)
 {
     char work[120], dead[120];
     rabbit_queue(a, "work", destination, work);
@@ -166,7 +170,8 @@ bool rabbit_declare(amqp_connection_state_t c, const struct rabbit_address *a, c
                                      text_entry("x-dead-letter-routing-key", dead),
                                      text_entry("x-dead-letter-strategy", "at-least-once"),
                                      text_entry("x-overflow", "reject-publish")},
-                       for_dead[] = {text_entry("x-queue-type", "quorum"), true_entry("x-single-active-consumer")};
+                       for_dead[] = {text_entry("x-queue-type", "quorum"),
+                                     true_entry("x-single-active-consumer")};
     amqp_table_t work_table = {sizeof for_work / sizeof *for_work, for_work},
                  dead_table = {sizeof for_dead / sizeof *for_dead, for_dead};
     amqp_queue_declare(c, 1, amqp_cstring_bytes(dead), 0, 1, 0, 0, dead_table);

@@ -1,6 +1,6 @@
 /* Work between services on RabbitMQ: one quorum queue a destination, publisher confirms, a single active
- * consumer, a delivery limit, and a dead-letter queue that the consumer reads too. What is confirmed is on the
- * broker's disk; what is done is acknowledged only when its effect is durable. The local stand-in is the
+ * consumer, a delivery limit, and a dead-letter queue that the consumer reads too. What is confirmed is on
+ * the broker's disk; what is done is acknowledged only when its effect is durable. The local stand-in is the
  * courier.
  *
  * Address: amqp[s]://USER:PASSWORD@HOST:PORT/VHOST[?prefix=NAME&cacertfile=F&certfile=F&keyfile=F]. */

@@ -8,12 +8,12 @@
 #include "backend/queue/rabbit.h"
 #include "common/log.h"
 
-#define PREFETCH   500
-#define MAIL       1000
-#define HEARTBEAT  4 /* s */
-#define CONFIRM_S  5
-#define AGAIN_MS   200 /* between two tries to connect */
-#define TAG_BITS   40  /* of a delivery; what is above them is the connection that it came by */
+#define PREFETCH  500
+#define MAIL      1000
+#define HEARTBEAT 4 /* s */
+#define CONFIRM_S 5
+#define AGAIN_MS  200 /* between two tries to connect */
+#define TAG_BITS  40  /* of a delivery; what is above them is the connection that it came by */
 
 struct consumer {
     struct work *work;
@@ -191,8 +191,8 @@ static void tell(struct consumer *c, const char *state, const char *why)
     pthread_mutex_unlock(&c->lock);
     if (changed)
         log_event(strcmp(state, "ok") ? LOG_WARNING : LOG_INFO,
-                  strcmp(state, "ok") ? "the work queue is away" : "the work queue is there", "error.message", why,
-                  "queue.name", c->destination, NULL);
+                  strcmp(state, "ok") ? "the work queue is away" : "the work queue is there", "error.message",
+                  why, "queue.name", c->destination, NULL);
 }
 
 static bool acknowledge(struct consumer *c, amqp_connection_state_t link)
@@ -230,7 +230,8 @@ static bool deliver(struct consumer *c, amqp_connection_state_t link, const amqp
     struct message m;
     char dead[120];
     rabbit_queue(&c->work->address, "dead", c->destination, dead);
-    bool is_dead = e->routing_key.len == strlen(dead) && !memcmp(e->routing_key.bytes, dead, e->routing_key.len);
+    bool is_dead =
+        e->routing_key.len == strlen(dead) && !memcmp(e->routing_key.bytes, dead, e->routing_key.len);
     enum message_read how = message_parse(e->message.body.bytes, e->message.body.len, &m);
     m.tag = c->connection << TAG_BITS | e->delivery_tag;
     if (how == MESSAGE_STRANGE) { /* work of a newer version: not for this one, and not to be lost */
@@ -238,8 +239,8 @@ static bool deliver(struct consumer *c, amqp_connection_state_t link, const amqp
         return amqp_basic_reject(link, 1, e->delivery_tag, !is_dead) == AMQP_STATUS_OK;
     }
     if (how == MESSAGE_BAD && !is_dead) {
-        log_event(LOG_ERROR, "a message cannot be read; it goes to the dead-letter queue", "error.message", m.why,
-                  "queue.name", c->destination, NULL);
+        log_event(LOG_ERROR, "a message cannot be read; it goes to the dead-letter queue", "error.message",
+                  m.why, "queue.name", c->destination, NULL);
         message_free(&m);
         return amqp_basic_reject(link, 1, e->delivery_tag, 0) == AMQP_STATUS_OK;
     }
@@ -306,7 +307,8 @@ static void consume(struct consumer *c, amqp_connection_state_t link, char *why,
             amqp_destroy_envelope(&e);
             if (!ok)
                 return;
-        } else if (r.reply_type != AMQP_RESPONSE_LIBRARY_EXCEPTION || r.library_error != AMQP_STATUS_TIMEOUT) {
+        } else if (r.reply_type != AMQP_RESPONSE_LIBRARY_EXCEPTION ||
+                   r.library_error != AMQP_STATUS_TIMEOUT) {
             rabbit_ok(r, "consuming", why, room);
             return;
         }

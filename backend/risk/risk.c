@@ -22,7 +22,7 @@ static void *create(void)
     table_init(&r->instruments, RECORD(instrument));
     table_init(&r->vars, RECORD(var));
     table_init(&r->told, RECORD(limit));
-    r->business_date = DATE_NONE;
+    r->business_date = r->closed = DATE_NONE;
     return r;
 }
 
@@ -66,8 +66,11 @@ static void apply(void *state, enum record_id record, bool removed, const void *
         break;
     case RECORD_pnl: {
         const struct pnl *p = row;
-        if (p->basis != BASIS_LIVE)
+        if (p->basis != BASIS_LIVE) {
+            if (!strcmp(p->book, "FIRM") && (r->closed == DATE_NONE || p->business_date > r->closed))
+                r->closed = p->business_date;
             return;
+        }
         t = &r->pnl;
         break;
     }
@@ -243,6 +246,21 @@ void risk_pulse(struct node *n)
         return;
     risk_compute(n, r);
     pulse_limits(n, r);
+}
+
+date risk_date(const struct node *n)
+{
+    return ((const struct risk *)node_state((struct node *)(uintptr_t)n, "risk"))->business_date;
+}
+
+date risk_closed(const struct node *n)
+{
+    return ((const struct risk *)node_state((struct node *)(uintptr_t)n, "risk"))->closed;
+}
+
+bool risk_has_limits(const struct node *n)
+{
+    return table_live(&((const struct risk *)node_state((struct node *)(uintptr_t)n, "risk"))->limits) > 0;
 }
 
 const struct service_ops risk_ops = {"risk", owns, mirrors, create, destroy, decide, apply, table, value};

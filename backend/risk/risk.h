@@ -14,6 +14,12 @@ void risk_pulse(struct node *n);
 /* True once VaR of the newest positions has been published. */
 bool risk_settled(const struct node *n);
 
+/* The open business date, and the newest that the firm's official P&L was told for; DATE_NONE when not known.
+ */
+date risk_date(const struct node *n);
+date risk_closed(const struct node *n);
+bool risk_has_limits(const struct node *n);
+
 typedef void risk_var_fn(void *arg, const struct var_answer *answer, const char *problem);
 /* One VaR with parameters; problem is NULL when it was computed. Answered from the loop. */
 void risk_var(struct node *n, const struct var_request *request, risk_var_fn *done, void *arg);

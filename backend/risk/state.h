@@ -11,6 +11,7 @@ struct risk {
     struct history *history;
     struct pool *pool;
     date business_date; /* history before it is used */
+    date closed;        /* newest official P&L of the firm */
     int running;        /* jobs of the current round */
     bool moved;         /* positions changed since the round began */
     bool settled;

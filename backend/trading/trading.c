@@ -288,3 +288,13 @@ int trading_precheck(const void *state, const struct command *c, struct check ou
         table_get(&t->orders, &o.id, sizeof o.id); /* a replace names the order it changes */
     return checks_run(t, c, &o, old && order_working(old) ? old : NULL, out, CHECKS_MAX);
 }
+
+bool trading_knows_books(const void *state)
+{
+    return table_live(&((const struct trading *)state)->books) > 0;
+}
+
+bool trading_knows_limits(const void *state)
+{
+    return table_live(&((const struct trading *)state)->limits) > 0;
+}

@@ -15,3 +15,6 @@ date trading_business_date(const void *state);
 bool trading_halted(const void *state);
 /* Last execution report applied. */
 int64_t trading_venue_sequence(const void *state);
+/* Whether what it follows has come: orders need a book, and checks their limits. */
+bool trading_knows_books(const void *state);
+bool trading_knows_limits(const void *state);

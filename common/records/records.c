@@ -25,6 +25,7 @@ enum {
     VALUED = RECORD_VALUED,
     TRANSIENT = RECORD_TRANSIENT,
     PRIVATE = RECORD_PRIVATE,
+    SHARED = RECORD_SHARED,
 };
 
 /* Exactly one of: a scope field, a parent whose scope applies, the flag PUBLIC. */

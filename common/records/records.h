@@ -71,6 +71,7 @@ enum record_flag {
     RECORD_VALUED = 8,     /* carries columns that follow the market: conflated on streams */
     RECORD_TRANSIENT = 16, /* a request or an answer, never stored */
     RECORD_PRIVATE = 32,   /* the house keeps it for itself: no stream and no listing shows it */
+    RECORD_SHARED = 64,    /* private, but known to every process */
 };
 
 struct field {

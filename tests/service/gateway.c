@@ -459,8 +459,11 @@ static void the_second_quantad_on_a_directory_and_a_taken_port_are_told_in_one_l
     } bad[] = {{"--market", "moon", "expected sim[:SEED]"},
                {"--listen", "nowhere", "expected HOST:PORT"},
                {"--listen", "unix:desk.sock", "expected unix:PATH"},
-               {"--services", "trading", "all in one process"},
-               {"--stream", "kafka://x", "this build has local alone"},
+               {"--services", "trading", "one service of several needs --peer-cert"},
+               {"--services", "desk", "expected all, trading, risk"},
+               {"--stream", "rabbit://x", "expected kafka://HOST:PORT"},
+               {"--queue", "kafka://x", "expected amqp[s]://"},
+               {"--cache", "memcached", "this build has local alone"},
                {"--store", "mysql:x", "expected sqlite:PATH"},
                {"--config", "/nowhere", "cannot be opened"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

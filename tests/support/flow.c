@@ -2,15 +2,20 @@
 #include "common/clock.h"
 #include "tests/support/flow.h"
 
-static void find_market(struct flow *f)
+/* False where no quote has come yet: a process of several hears of them within moments. */
+static bool find_market(struct flow *f)
 {
     struct reply r = server_get(f->server, "/v1/trading/quotes?filter=product=NG&limit=4");
     json_t *j = json_loads(r.body, 0, NULL), *row = json_array_get(json_object_get(j, "rows"), 1);
-    snprintf(f->instrument, sizeof f->instrument, "%s",
-             json_string_value(json_object_get(row, "instrument")));
-    f->mark = strtod(json_string_value(json_object_get(row, "last")), NULL);
+    const char *last = json_string_value(json_object_get(row, "last"));
+    if (last) {
+        snprintf(f->instrument, sizeof f->instrument, "%s",
+                 json_string_value(json_object_get(row, "instrument")));
+        f->mark = strtod(last, NULL);
+    }
     json_decref(j);
     free(r.body);
+    return last != NULL;
 }
 
 static void note(struct flow *f, const struct uuid *id, const struct reply *r)
@@ -58,7 +63,7 @@ static void *work(void *arg)
 
 void flow_start(struct flow *f, int threads)
 {
-    find_market(f);
+    AWAIT(find_market(f), 10000);
     f->threads = threads;
     f->unanswered = f->other = 0;
     f->slowest = 0;

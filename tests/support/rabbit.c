@@ -17,7 +17,8 @@ static const char *environment(const struct rabbit *r)
 {
     static char text[1200];
     snprintf(text, sizeof text,
-             "env LANG=C.UTF-8 HOME=%s ERL_EPMD_PORT=%d ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_NODENAME=q%d@localhost "
+             "env LANG=C.UTF-8 HOME=%s ERL_EPMD_PORT=%d ERL_EPMD_ADDRESS=127.0.0.1 "
+             "RABBITMQ_NODENAME=q%d@localhost "
              "RABBITMQ_DIST_PORT=%d RABBITMQ_MNESIA_BASE=%s/mnesia RABBITMQ_LOG_BASE=%s/log "
              "RABBITMQ_CONFIG_FILE=%s/rabbitmq.conf RABBITMQ_PID_FILE=%s/pid "
              "RABBITMQ_ENABLED_PLUGINS_FILE=%s/plugins RABBITMQ_CONF_ENV_FILE=/dev/null "
@@ -39,8 +40,8 @@ void rabbit_again(struct rabbit *r)
     snprintf(path, sizeof path, "%s/pid", r->dir);
     unlink(path);
     assert_true(shell("%s%s" PROGRAM "rabbitmq-server >%s/out 2>&1 &", as_rabbit(), environment(r), r->dir));
-    if (!shell("%s%s" PROGRAM "rabbitmqctl -q wait --timeout 60 %s/pid >%s/wait 2>&1", as_rabbit(), environment(r),
-               r->dir, r->dir))
+    if (!shell("%s%s" PROGRAM "rabbitmqctl -q wait --timeout 60 %s/pid >%s/wait 2>&1", as_rabbit(),
+               environment(r), r->dir, r->dir))
         fail_msg("RabbitMQ did not start; see %s", r->dir);
     FILE *f = fopen(path, "r");
     int pid = 0;
@@ -61,7 +62,8 @@ bool rabbit_start(struct rabbit *r)
     r->epmd = free_port();
     r->dist = free_port();
     assert_true(shell("cd %s && printf 'listeners.tcp.1 = 127.0.0.1:%d\\ndisk_free_limit.absolute = "
-                      "20MB\\nloopback_users = none\\ndefault_user = desk\\ndefault_pass = desk\\n' > rabbitmq.conf && echo "
+                      "20MB\\nloopback_users = none\\ndefault_user = desk\\ndefault_pass = desk\\n' > "
+                      "rabbitmq.conf && echo "
                       "'[].' > plugins",
                       r->dir, r->port));
     if (geteuid() == 0)
@@ -98,8 +100,8 @@ int rabbit_depth(const struct rabbit *r, const char *queue)
 {
     char command[1600], line[200];
     int n = -1;
-    snprintf(command, sizeof command,
-             "%s%s" PROGRAM "rabbitmqctl -q list_queues name messages 2>/dev/null", as_rabbit(), environment(r));
+    snprintf(command, sizeof command, "%s%s" PROGRAM "rabbitmqctl -q list_queues name messages 2>/dev/null",
+             as_rabbit(), environment(r));
     FILE *f = popen(command, "r");
     while (f && fgets(line, sizeof line, f)) {
         char name[120];

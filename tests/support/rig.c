@@ -35,17 +35,23 @@ static void open_desk(struct rig *r, const struct rig_config *c, bool born)
     date open = born ? r->source->first : trading_business_date(node_state(r->node, "trading"));
     r->source->ops->fill(r->source, r->history, r->source->ops->previous(r->source, open));
     risk_start(r->node, r->history, r->pool);
-    if (born)
+    if (born) {
+        desk_users(r->node);
+        desk_books(r->node, r->source);
+        node_wait(r->node); /* deals need their book */
         desk_open(r->node, r->market, r->source);
-    else
+    } else
         market_start(r->market);
     venue_link_recover(&r->link);
     venue_link_start(&r->link);
     market_quote_all(r->market);
     node_wait(r->node);
     settle(r);
-    if (born)
-        desk_limits(r->node);
+    if (born) {
+        desk_limits(r->node, desk_import_limit, r->node);
+        node_wait(r->node);
+        desk_orders(r->node);
+    }
     node_wait(r->node);
 }
 

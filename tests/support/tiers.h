@@ -47,3 +47,20 @@ void rabbit_stop(struct rabbit *r);
 int rabbit_depth(const struct rabbit *r, const char *queue);
 /* Puts bytes on a queue, as any program could. */
 void rabbit_publish(const struct rabbit *r, const char *queue, const char *id, const char *bytes);
+
+/* A Kafka broker of the test's own on 127.0.0.1: Apache Kafka in KRaft mode where its libraries are in
+ * $QUANTA_KAFKA or build/tiers/kafka and Java is here, otherwise librdkafka's mock cluster in this process.
+ */
+struct kafka {
+    char dir[80], address[200]; /* for --stream */
+    int port, controller;
+    pid_t pid;           /* of the broker; 0: the mock, or not running */
+    void *mock, *holder; /* the mock cluster, and the rd_kafka_t that holds it */
+};
+void kafka_start(struct kafka *k); /* says which it is */
+void kafka_kill(struct kafka *k);  /* kill -9; not with the mock */
+void kafka_again(struct kafka *k);
+void kafka_stop(struct kafka *k);
+
+/* Certificates for 127.0.0.1 of an authority of their own: DIR/ca.crt, peer.crt, peer.key. */
+void certificates(const char *dir);

@@ -29,12 +29,14 @@ static bool holds(const char *question)
     return yes;
 }
 
-/* The whole of both sides: a book's instrument that has postings and no position, or other lots, is a fault. */
+/* The whole of both sides: a book's instrument that has postings and no position, or other lots, is a fault.
+ */
 static bool effects_are_whole(void)
 {
-    return holds("SELECT count(*)=0 FROM (SELECT book, instrument, sum(lots) AS lots FROM posting WHERE leg='' OR "
-                 "leg IS NULL GROUP BY book, instrument) AS p LEFT JOIN position q ON q.id=p.book||'/'||p.instrument "
-                 "WHERE q.lots IS NULL OR q.lots<>p.lots");
+    return holds(
+        "SELECT count(*)=0 FROM (SELECT book, instrument, sum(lots) AS lots FROM posting WHERE leg='' OR "
+        "leg IS NULL GROUP BY book, instrument) AS p LEFT JOIN position q ON q.id=p.book||'/'||p.instrument "
+        "WHERE q.lots IS NULL OR q.lots<>p.lots");
 }
 
 /* Every notice one alert. */
@@ -70,7 +72,8 @@ static void under_orders(void (*happens)(void))
 
 static void told(const char *what, int64_t ms)
 {
-    print_message("%s: %d orders acknowledged so far, effects whole %lld ms after the last order, slowest answer %.0f ms\n",
+    print_message("%s: %d orders acknowledged so far, effects whole %lld ms after the last order, slowest "
+                  "answer %.0f ms\n",
                   what, flow.count, (long long)ms, flow.slowest);
 }
 
@@ -182,7 +185,8 @@ static void collect(void *arg, const struct store_fact *f)
     if (f->record != RECORD_posting || c->count == 500)
         return;
     struct message *m = &c->list[c->count++];
-    *m = (struct message){.shard = "firm", .seq = f->seq, .record = f->record, .row = malloc(sizeof(struct posting))};
+    *m = (struct message){
+        .shard = "firm", .seq = f->seq, .record = f->record, .row = malloc(sizeof(struct posting))};
     memcpy(m->row, f->row, sizeof(struct posting));
 }
 
@@ -241,7 +245,8 @@ static void a_poison_message_parks_its_key_alone(void **state)
 {
     (void)state;
     NEED_RABBIT();
-    struct posting poison = posting("XXF27", "XX"), behind = posting("XXF27", "CL"), other = posting("CLZ29", "CL");
+    struct posting poison = posting("XXF27", "XX"), behind = posting("XXF27", "CL"),
+                   other = posting("CLZ29", "CL");
     const struct message list[] = {
         {.shard = "test", .seq = 1, .record = RECORD_posting, .row = &poison},
         {.shard = "test", .seq = 2, .prev = 1, .record = RECORD_posting, .row = &behind},
@@ -252,7 +257,8 @@ static void a_poison_message_parks_its_key_alone(void **state)
     assert_true(holds("SELECT count(*)=2 FROM dead_letter WHERE key='OIL/XXF27'"));
     assert_true(holds("SELECT count(*)=0 FROM position WHERE id='OIL/XXF27'"));
     server_sign_in(&server, "operations");
-    AWAIT(holds("SELECT count(*)=1 FROM alert WHERE rule='dead-letter' AND subject='portfolio.test.1'"), 5000);
+    AWAIT(holds("SELECT count(*)=1 FROM alert WHERE rule='dead-letter' AND subject='portfolio.test.1'"),
+          5000);
     struct reply r = server_get(&server, "/v1/portfolio/dead-letters");
     assert_non_null(strstr(r.body, "portfolio.test.1"));
     free(r.body);
@@ -273,12 +279,14 @@ static void what_cannot_be_read_is_kept_and_holds_up_nothing(void **state)
     (void)state;
     NEED_RABBIT();
     struct posting after = posting("CLZ29", "CL");
-    const struct message next = {.shard = "test", .seq = 5, .prev = 4, .record = RECORD_posting, .row = &after};
+    const struct message next = {
+        .shard = "test", .seq = 5, .prev = 4, .record = RECORD_posting, .row = &after};
     rabbit_publish(&broker, "quanta.work.portfolio", "test/4", "{\"shard\":\"test\",\"seq\":4");
     send(&next, 1);
     AWAIT(holds("SELECT count(*)=1 FROM position WHERE id='OIL/CLZ29' AND lots=2000000"), 10000);
-    assert_true(holds("SELECT count(*)=1 FROM dead_letter WHERE id='portfolio.test.4' AND key='unreadable' AND "
-                      "reason LIKE 'not JSON%'"));
+    assert_true(
+        holds("SELECT count(*)=1 FROM dead_letter WHERE id='portfolio.test.4' AND key='unreadable' AND "
+              "reason LIKE 'not JSON%'"));
     AWAIT(rabbit_depth(&broker, "quanta.dead.portfolio") == 0, 5000);
 }
 

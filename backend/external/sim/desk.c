@@ -57,7 +57,7 @@ static void import(struct node *n, const char *service, enum record_id record, c
     node_command(n, &c, NULL, NULL);
 }
 
-static void open_people(struct node *n)
+void desk_users(struct node *n)
 {
     for (size_t i = 0; i < COUNT(users); i++) {
         struct user u;
@@ -68,6 +68,10 @@ static void open_people(struct node *n)
         snprintf(u.books, sizeof u.books, "*");
         import(n, "compliance", RECORD_user, &u);
     }
+}
+
+static void open_books(struct node *n)
+{
     struct book firm = {.book = "FIRM", .kind = BOOK_GROUP, .currency = "EUR"};
     import(n, "portfolio", RECORD_book, &firm);
     for (size_t i = 0; i < COUNT(books); i++) {
@@ -223,12 +227,16 @@ static void open_pnl(struct node *n, struct source *s, date day)
         }
 }
 
+void desk_books(struct node *n, struct source *s)
+{
+    open_books(n);
+    open_pnl(n, s, s->ops->previous(s, s->first));
+}
+
 void desk_open(struct node *n, struct market *m, struct source *s)
 {
     date day = s->ops->previous(s, s->first);
     struct halt h = {.id = "firm", .business_date = day, .time = node_now(n)};
-    open_people(n);
-    open_pnl(n, s, day);
     open_instruments(n, s, day);
     import(n, "trading", RECORD_halt, &h);
     node_wait(n); /* deals need their book */
@@ -275,7 +283,7 @@ static dec round_limit(dec v)
     return (v + step - 1) / step * step;
 }
 
-static void open_limits(struct node *n)
+void desk_limits(struct node *n, void (*put)(void *arg, const struct limit *l), void *arg)
 {
     for (size_t i = 0; i < COUNT(limits); i++) {
         struct limit l;
@@ -297,8 +305,13 @@ static void open_limits(struct node *n)
             continue;
         l.warning = l.limit / 100 * 80;
         l.used = l.share = DEC_NONE;
-        import(n, "compliance", RECORD_limit, &l);
+        put(arg, &l);
     }
+}
+
+void desk_import_limit(void *arg, const struct limit *l)
+{
+    import(arg, "compliance", RECORD_limit, l);
 }
 
 /* A limit order some ticks away from the market, entered like anybody's. */
@@ -326,10 +339,8 @@ static void work_order(struct node *n, const char *book, const char *product, in
     node_command(n, &c, NULL, NULL);
 }
 
-void desk_limits(struct node *n)
+void desk_orders(struct node *n)
 {
-    open_limits(n);
-    node_wait(n);
     work_order(n, "TTF-PROP", "TTF", 1, SIDE_BUY, 10, 120, 1);
     work_order(n, "NG-US", "NG", 1, SIDE_SELL, 15, 90, 2);
     work_order(n, "OIL", "CL", 1, SIDE_BUY, 5, 150, 3);
