@@ -83,6 +83,16 @@ run: deps
 check: test-deps
 	@$(MAKE) -s -j2 tests
 	@bash tests/run.sh $(BUILD) $(SUITES)
+# The production tiers on this machine: .ci/tiers.sh says what.
+tiers-up: test-deps
+	@sh .ci/deps.sh haproxy python3
+	@$(MAKE) -s -j2 all
+	@bash .ci/tiers.sh up
+tiers-run:
+	@$(MAKE) -s -j2 all
+	@bash .ci/tiers.sh run
+tiers-down:
+	@bash .ci/tiers.sh down
 soak: test-deps
 	@$(MAKE) -s -j2 tests
 	@QUANTA_SOAK=1 bash tests/run.sh $(BUILD) $(SUITES)
@@ -106,6 +116,8 @@ help:
 	@echo "make run        from a fresh Debian machine to a live desk"
 	@echo "make check      from a fresh machine to a tested one   (SUITES='unit/dec ...' runs some)"
 	@echo "make soak       what takes long: a thousand kills, three thousand power cuts, long days replayed"
+	@echo "make tiers-up   PostgreSQL with a standby, RabbitMQ and Kafka on loopback, in build/tiers"
+	@echo "make tiers-run  four services on them, and a workstation; make tiers-down stops them all"
 	@echo "make bench      measure, peers in the same run"
 	@echo "make deps       install missing packages"
 	@echo "make openapi    write backend/gateway/openapi.json from the tables that serve it"
@@ -113,5 +125,5 @@ help:
 	@echo "make install PREFIX= DESTDIR=, make clean"
 	@echo "make SANITIZE=address,undefined check; make SANITIZE=thread check"
 
-.PHONY: all tests deps test-deps run check soak bench openapi format install clean help
+.PHONY: tiers-up tiers-run tiers-down all tests deps test-deps run check soak bench openapi format install clean help
 .SECONDARY:

@@ -2,7 +2,8 @@
 #include <string.h>
 #include "backend/assemble.h"
 
-static const struct service_ops *const services[] = {&trading_ops, &portfolio_ops, &risk_ops, &compliance_ops};
+static const struct service_ops *const services[] = {&trading_ops, &portfolio_ops, &risk_ops,
+                                                     &compliance_ops};
 #define SERVICES (sizeof services / sizeof *services)
 
 bool runs(const char *service)
@@ -26,11 +27,13 @@ static bool open_queue(void)
 
 static bool open_stream(void)
 {
-    struct stream_config c = {.address = config_get(app.config, "stream"), .shard = node_shard(app.node), .wake = wake};
+    struct stream_config c = {
+        .address = config_get(app.config, "stream"), .shard = node_shard(app.node), .wake = wake};
     if (!strcmp(c.address, "local"))
         return true;
     app.stream = stream_open(&c, why, sizeof why);
-    return app.stream && node_follow(app.node, app.stream, config_get(app.config, "store"), &stopping, why, sizeof why);
+    return app.stream &&
+           node_follow(app.node, app.stream, config_get(app.config, "store"), &stopping, why, sizeof why);
 }
 
 /* One service of several keeps its shard in a schema of its own. */
@@ -40,7 +43,8 @@ static void name_store(void)
     if (app.service)
         snprintf(app.store, sizeof app.store, "%s#%s", store, app.service);
     else
-        snprintf(app.store, sizeof app.store, *store ? "%s" : "sqlite:%s/quanta.db", *store ? store : app.dir);
+        snprintf(app.store, sizeof app.store, *store ? "%s" : "sqlite:%s/quanta.db",
+                 *store ? store : app.dir);
 }
 
 bool assemble(void)

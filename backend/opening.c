@@ -95,12 +95,14 @@ static void send_limit(void *arg, const struct limit *l)
     gateway_put_limit(arg, l);
 }
 
-/* Limits are sized by use, where use is known: in a process of risk's own once the desk is open and VaR told. */
+/* Limits are sized by use, where use is known: in a process of risk's own once the desk is open and VaR told.
+ */
 static void open_limits(void)
 {
     static bool done;
     if (done || !app.service || risk_date(app.node) == DATE_NONE ||
-        risk_closed(app.node) != app.source->ops->previous(app.source, risk_date(app.node)) || !risk_settled(app.node))
+        risk_closed(app.node) != app.source->ops->previous(app.source, risk_date(app.node)) ||
+        !risk_settled(app.node))
         return;
     done = true;
     if (!risk_has_limits(app.node))
@@ -146,7 +148,8 @@ static const char *ask_market(void *arg, const char *action, dec speed)
         market_pause(app.market, true);
     else if (!strcmp(action, "resume"))
         market_pause(app.market, false);
-    else if (!strcmp(action, "speed") && speed != DEC_NONE && speed > 0 && market_days_a_second(app.market) > 0)
+    else if (!strcmp(action, "speed") && speed != DEC_NONE && speed > 0 &&
+             market_days_a_second(app.market) > 0)
         market_speed(app.market, dec_double(speed));
     else
         return !strcmp(action, "speed") ? "speed: expected business days a second above 0, in a replay"

@@ -159,7 +159,8 @@ static void carry(struct worker *w, struct parcel *p)
         struct timespec pause = {0, AGAIN_MS * MILLI};
         bool known = *w->address && !strcmp(w->service, p->service);
         snprintf(w->service, sizeof w->service, "%s", p->service);
-        if (!known && !node_meta(w->forward->gateway->node, p->service, "address", w->address, sizeof w->address))
+        if (!known &&
+            !node_meta(w->forward->gateway->node, p->service, "address", w->address, sizeof w->address))
             *w->address = 0;
         if (*w->address)
             a = try_once(w, p);

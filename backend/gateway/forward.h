@@ -1,4 +1,5 @@
-/* Requests for a service that another process runs, carried to it over mutual TLS. Loop's thread unless said. */
+/* Requests for a service that another process runs, carried to it over mutual TLS. Loop's thread unless said.
+ */
 #pragma once
 #include "backend/gateway/gateway.h"
 
@@ -10,8 +11,8 @@ typedef void forward_fn(struct request *r, int status, const char *type, const c
 /* NULL with one line in `why`. */
 struct forward *forward_new(struct gateway *g, forward_fn *done, char *why, size_t room);
 void forward_free(struct forward *f); /* waits for those on their way; theirs is not answered any more */
-/* Copies what it needs of the request. False when too much waits. `lane`: cancel and halt, which others cannot
- * hold up. */
+/* Copies what it needs of the request. False when too much waits. `lane`: cancel and halt, which others
+ * cannot hold up. */
 bool forward_send(struct forward *f, struct request *r, const char *service, bool lane);
 /* Hands back what is done. */
 void forward_poll(struct forward *f);

@@ -1,6 +1,6 @@
 /* Following other processes: a view of each one's store, then its events from the stream, each once and in
- * order by shard. What is followed is kept in memory with the last sequence beside it; a gap means that events
- * were lost on the way, and the process ends to load anew. */
+ * order by shard. What is followed is kept in memory with the last sequence beside it; a gap means that
+ * events were lost on the way, and the process ends to load anew. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,8 @@ static bool lists(const int *list, enum record_id record)
 
 const char *node_elsewhere(const struct node *n, enum record_id record)
 {
-    return n->owner[record] >= 0 || n->elsewhere[record] < 0 ? NULL : n->shards[n->elsewhere[record]].ops->name;
+    return n->owner[record] >= 0 || n->elsewhere[record] < 0 ? NULL
+                                                             : n->shards[n->elsewhere[record]].ops->name;
 }
 
 const char *node_log(const struct node *n, enum record_id record, int64_t *head)
@@ -76,7 +77,8 @@ static void close_view(struct shard *s)
     if (!s->view)
         return;
     if (!s->view->ops->snapshot(s->view, false))
-        log_event(LOG_WARNING, "a view did not end well", "error.message", s->view->ops->error(s->view), NULL);
+        log_event(LOG_WARNING, "a view did not end well", "error.message", s->view->ops->error(s->view),
+                  NULL);
     s->view->ops->close(s->view);
     s->view = NULL;
 }
@@ -125,7 +127,7 @@ static bool load_mirrors(struct node *n, char *why, size_t room)
 {
     for (int i = 0; i < n->service_count; i++)
         for (const int *r = n->services[i].ops->mirrors; *r >= 0; r++) {
-            struct mirroring m = {&n->services[i], (enum record_id)*r};
+            struct mirroring m = {&n->services[i], (enum record_id) * r};
             if (!node_elsewhere(n, m.record) || record_of(m.record)->flags & RECORD_CONFLATED)
                 continue;
             if (!node_load(n, m.record, mirror_row, &m)) {
@@ -192,12 +194,13 @@ static bool await_stream(struct stream *s, const volatile int *stop, char *why, 
     return true;
 }
 
-bool node_follow(struct node *n, struct stream *stream, const char *stores, const volatile int *stop, char *why,
-                 size_t room)
+bool node_follow(struct node *n, struct stream *stream, const char *stores, const volatile int *stop,
+                 char *why, size_t room)
 {
     char log[40]; /* the others wait for it */
     n->events = stream;
-    if (!node_own_log(n, log, why, room) || !start_relay(n, why, room) || !await_stream(stream, stop, why, room))
+    if (!node_own_log(n, log, why, room) || !start_relay(n, why, room) ||
+        !await_stream(stream, stop, why, room))
         return false;
     for (int i = 0; i < n->shard_count; i++) {
         snprintf(n->shards[i].store, sizeof n->shards[i].store, "%s#%s", stores, n->shards[i].ops->name);
@@ -241,8 +244,8 @@ static void take_event(struct node *n, struct shard *s, const struct message *m)
     if (m->seq <= s->seen)
         return; /* said before */
     if (m->prev > s->seen) {
-        log_event(LOG_ERROR, "events of another service were lost; stopping to load them anew", "service.target.name",
-                  s->ops->name, NULL);
+        log_event(LOG_ERROR, "events of another service were lost; stopping to load them anew",
+                  "service.target.name", s->ops->name, NULL);
         _exit(1);
     }
     s->seen = m->seq;

@@ -1,7 +1,8 @@
 /* Events and live rows between processes on Kafka. Events (every committed fact that others may follow) are
- * keyed by shard and go by an idempotent producer, each delivery report checked; live rows (quotes, valuations)
- * are keyed by record and row, and only the newest matters. A follower reads every partition from the moment
- * that stream_follow returns; what came before is in the stores. The local stand-in is the courier.
+ * keyed by shard and go by an idempotent producer, each delivery report checked; live rows (quotes,
+ * valuations) are keyed by record and row, and only the newest matters. A follower reads every partition from
+ * the moment that stream_follow returns; what came before is in the stores. The local stand-in is the
+ * courier.
  *
  * Address: kafka://HOST:PORT[,HOST:PORT...][/PREFIX][?OPTION=VALUE&...], where options that begin with
  * security., sasl. or ssl. go to librdkafka as they are, and replicas=N is for topics that are made. */
@@ -18,8 +19,8 @@ struct stream_config {
 /* Makes the topics where they are missing. NULL with one line in `why`. */
 struct stream *stream_open(const struct stream_config *config, char *why, size_t room);
 void stream_close(struct stream *s);
-/* For one thread: sends in order and waits until every one is acknowledged. False with one line in `why`: some
- * of them may be there; send them again. */
+/* For one thread: sends in order and waits until every one is acknowledged. False with one line in `why`:
+ * some of them may be there; send them again. */
 bool stream_send(struct stream *s, const struct message *list, int count, char *why, size_t room);
 /* Loop's thread; never waits: a row that cannot go is dropped, the next one replaces it. */
 void stream_publish(struct stream *s, enum record_id record, const void *row);

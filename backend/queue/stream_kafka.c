@@ -62,7 +62,8 @@ static bool set_options(rd_kafka_conf_t *c, const struct stream *s, char *why, s
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     (void)rk;
-    log_event(level <= 3 ? LOG_WARNING : LOG_DEBUG, "kafka", "event.action", facility, "error.message", text, NULL);
+    log_event(level <= 3 ? LOG_WARNING : LOG_DEBUG, "kafka", "event.action", facility, "error.message", text,
+              NULL);
 }
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -82,7 +83,8 @@ static rd_kafka_t *client(struct stream *s, rd_kafka_type_t type, const char *co
     rd_kafka_conf_set_log_cb(c, on_log);
     if (type == RD_KAFKA_PRODUCER)
         rd_kafka_conf_set_dr_msg_cb(c, on_delivery);
-    bool ok = set(c, "bootstrap.servers", s->brokers, why, room) && set(c, "client.id", s->config.shard, why, room) &&
+    bool ok = set(c, "bootstrap.servers", s->brokers, why, room) &&
+              set(c, "client.id", s->config.shard, why, room) &&
               set(c, "reconnect.backoff.max.ms", "1000", why, room) &&
               set(c, "topic.metadata.refresh.interval.ms", "5000", why, room) && set_options(c, s, why, room);
     for (int i = 0; ok && settings[i][0]; i++)
@@ -98,9 +100,12 @@ static rd_kafka_t *client(struct stream *s, rd_kafka_type_t type, const char *co
 
 static rd_kafka_t *events_producer(struct stream *s, char *why, size_t room)
 {
-    static const char *const settings[][2] = {{"enable.idempotence", "true"}, {"acks", "all"},
-                                              {"linger.ms", "1"},             {"message.timeout.ms", "8000"},
-                                              {"socket.timeout.ms", "4000"},  {"request.timeout.ms", "4000"},
+    static const char *const settings[][2] = {{"enable.idempotence", "true"},
+                                              {"acks", "all"},
+                                              {"linger.ms", "1"},
+                                              {"message.timeout.ms", "8000"},
+                                              {"socket.timeout.ms", "4000"},
+                                              {"request.timeout.ms", "4000"},
                                               {NULL, NULL}};
     return client(s, RD_KAFKA_PRODUCER, settings, why, room);
 }
@@ -117,11 +122,12 @@ static rd_kafka_t *live_producer(struct stream *s, char *why, size_t room)
 
 static rd_kafka_t *reader(struct stream *s, char *why, size_t room)
 {
-    static const char *const settings[][2] = {{"group.id", "quanta-followers"}, /* a name only: partitions are assigned */
-                                              {"enable.auto.commit", "false"},
-                                              {"auto.offset.reset", "error"},
-                                              {"fetch.wait.max.ms", "50"},
-                                              {NULL, NULL}};
+    static const char *const settings[][2] = {
+        {"group.id", "quanta-followers"}, /* a name only: partitions are assigned */
+        {"enable.auto.commit", "false"},
+        {"auto.offset.reset", "error"},
+        {"fetch.wait.max.ms", "50"},
+        {NULL, NULL}};
     return client(s, RD_KAFKA_CONSUMER, settings, why, room);
 }
 
@@ -135,7 +141,8 @@ static bool read_address(struct stream *s, const char *address, char *why, size_
     size_t hosts = strcspn(at, "/?");
     snprintf(s->brokers, sizeof s->brokers, "%.*s", (int)hosts, at);
     snprintf(s->options, sizeof s->options, "%s", query ? query + 1 : "");
-    snprintf(s->prefix, sizeof s->prefix, "%.*s", slash && slash[1] && slash[1] != '?' ? (int)strcspn(slash + 1, "?") : 6,
+    snprintf(s->prefix, sizeof s->prefix, "%.*s",
+             slash && slash[1] && slash[1] != '?' ? (int)strcspn(slash + 1, "?") : 6,
              slash && slash[1] && slash[1] != '?' ? slash + 1 : "quanta");
     s->replicas = 1;
     const char *replicas = strstr(s->options, "replicas=");
@@ -163,7 +170,8 @@ static const char *topics_result(rd_kafka_event_t *e)
     return NULL;
 }
 
-/* A broker that makes topics by itself may refuse to be asked; whether they are there is seen when they are used. */
+/* A broker that makes topics by itself may refuse to be asked; whether they are there is seen when they are
+ * used. */
 static void make_topics(struct stream *s)
 {
     char text[200];
@@ -196,8 +204,8 @@ static bool produce(rd_kafka_t *k, const char *topic, const char *key, const str
     return !err;
 }
 
-/* After "possibly persisted" an idempotent producer is dead for good: a new one takes its place, and the relay
- * sends again from the last acknowledged sequence. */
+/* After "possibly persisted" an idempotent producer is dead for good: a new one takes its place, and the
+ * relay sends again from the last acknowledged sequence. */
 static void renew_when_fatal(struct stream *s)
 {
     char text[200];
@@ -296,8 +304,8 @@ static void measure(struct stream *s)
         for (int i = 0; i < list->cnt; i++) {
             int64_t low, high;
             if (list->elems[i].offset >= 0 &&
-                !rd_kafka_get_watermark_offsets(s->reader, list->elems[i].topic, list->elems[i].partition, &low,
-                                                &high) &&
+                !rd_kafka_get_watermark_offsets(s->reader, list->elems[i].topic, list->elems[i].partition,
+                                                &low, &high) &&
                 high > list->elems[i].offset)
                 lag += high - list->elems[i].offset;
         }
@@ -347,7 +355,8 @@ static bool at_the_end(struct stream *s, rd_kafka_topic_partition_list_t *list, 
             rd_kafka_metadata_destroy(about);
         rd_kafka_topic_destroy(topic);
         if (err || !partitions) {
-            snprintf(why, room, "stream: %s: %s", s->topics[t], err ? rd_kafka_err2str(err) : "no partitions");
+            snprintf(why, room, "stream: %s: %s", s->topics[t],
+                     err ? rd_kafka_err2str(err) : "no partitions");
             return false;
         }
     }

@@ -42,8 +42,8 @@ void kafka_again(struct kafka *k)
         dup2(fd, 1);
         dup2(fd, 2);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execlp("java", "java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes, "kafka.Kafka",
-               properties, (char *)NULL);
+        execlp("java", "java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classes,
+               "kafka.Kafka", properties, (char *)NULL);
         _exit(127);
     }
     AWAIT(answers(k->port), 60000);
@@ -54,12 +54,13 @@ static void start_real(struct kafka *k, const char *dir)
     snprintf(k->dir, sizeof k->dir, "%s", temp_dir());
     k->port = free_port();
     k->controller = free_port();
-    assert_true(shell("printf "
-                      "'process.roles=broker,controller\\nnode.id=1\\ncontroller.quorum.voters=1@127.0.0.1:%d\\nlisteners="
-                      "PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d\\nadvertised.listeners=PLAINTEXT://"
-                      "127.0.0.1:%d\\ncontroller.listener.names=CONTROLLER\\nlog.dirs=%s/data\\noffsets.topic.replication."
-                      "factor=1\\ngroup.initial.rebalance.delay.ms=0\\n' > %s/server.properties",
-                      k->controller, k->port, k->controller, k->port, k->dir, k->dir));
+    assert_true(shell(
+        "printf "
+        "'process.roles=broker,controller\\nnode.id=1\\ncontroller.quorum.voters=1@127.0.0.1:%d\\nlisteners="
+        "PLAINTEXT://127.0.0.1:%d,CONTROLLER://127.0.0.1:%d\\nadvertised.listeners=PLAINTEXT://"
+        "127.0.0.1:%d\\ncontroller.listener.names=CONTROLLER\\nlog.dirs=%s/data\\noffsets.topic.replication."
+        "factor=1\\ngroup.initial.rebalance.delay.ms=0\\n' > %s/server.properties",
+        k->controller, k->port, k->controller, k->port, k->dir, k->dir));
     assert_true(shell("java -Xmx256m -cp '%s/*' kafka.tools.StorageTool format -t 4L6g3nShT-eMCtK--X86sw -c "
                       "%s/server.properties >%s/format 2>&1",
                       dir, k->dir, k->dir));
@@ -116,9 +117,12 @@ void certificates(const char *dir)
 {
     assert_true(shell(
         "cd %s && (openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out "
-        "ca.crt -days 2 -subj '/CN=desk' && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "
-        "peer.key -out peer.csr -subj /CN=peer && printf 'subjectAltName=IP:127.0.0.1' > san && openssl x509 -req -in "
-        "peer.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out peer.crt -days 2 -extfile san) 2>/dev/null && chmod 600 "
+        "ca.crt -days 2 -subj '/CN=desk' && openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
+        "-keyout "
+        "peer.key -out peer.csr -subj /CN=peer && printf 'subjectAltName=IP:127.0.0.1' > san && openssl x509 "
+        "-req -in "
+        "peer.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out peer.crt -days 2 -extfile san) 2>/dev/null "
+        "&& chmod 600 "
         "*.key",
         dir));
 }

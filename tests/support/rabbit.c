@@ -34,7 +34,19 @@ static void end_started(void)
         rabbit_stop(started);
 }
 
-void rabbit_again(struct rabbit *r)
+static void wait_gone(pid_t pid)
+{
+    AWAIT(kill(pid, 0) != 0 || shell("grep -qs '^State:.*Z' /proc/%d/status", (int)pid), 20000);
+}
+
+void rabbit_kill(struct rabbit *r)
+{
+    kill(r->pid, SIGKILL);
+    wait_gone(r->pid);
+    r->pid = 0;
+}
+
+static void launch(struct rabbit *r)
 {
     char path[120];
     snprintf(path, sizeof path, "%s/pid", r->dir);
@@ -48,6 +60,43 @@ void rabbit_again(struct rabbit *r)
     assert_true(f && fscanf(f, "%d", &pid) == 1);
     fclose(f);
     r->pid = pid;
+}
+
+/* Whether every quorum queue that this start has recovered has elected its leader, by the node's log. */
+static bool led(const struct rabbit *r)
+{
+    char path[200], line[1000];
+    int queues = 0, leaders = 0;
+    snprintf(path, sizeof path, "%s/log/q%d@localhost.log", r->dir, r->port);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, "Recovering ");
+        if (strstr(line, "Starting RabbitMQ"))
+            queues = leaders = 0;
+        if (at && strstr(at, "rabbit_quorum_queue"))
+            queues = atoi(at + 11);
+        leaders += strstr(line, "candidate -> leader") != NULL;
+    }
+    if (f)
+        fclose(f);
+    return leaders >= queues;
+}
+
+/* RabbitMQ 3.10.8, started alone under clients that already knock, may leave a quorum queue without a leader
+ * for good ("leader call - leader not known" in its log). That is the broker's fault and not what is tested:
+ * it is said, and the node is killed once more. */
+void rabbit_again(struct rabbit *r)
+{
+    for (int tries = 0; tries < 6; tries++) {
+        launch(r);
+        for (int64_t until = millis() + 6000; !led(r) && millis() < until;)
+            rest_ms(50);
+        if (led(r))
+            return;
+        print_message("the broker has a quorum queue without a leader; it is killed and started again\n");
+        rabbit_kill(r);
+    }
+    fail_msg("RabbitMQ elects no leader for a quorum queue");
 }
 
 bool rabbit_start(struct rabbit *r)
@@ -74,18 +123,6 @@ bool rabbit_start(struct rabbit *r)
     started = r;
     rabbit_again(r);
     return true;
-}
-
-static void wait_gone(pid_t pid)
-{
-    AWAIT(kill(pid, 0) != 0 || shell("grep -q '^State:.*Z' /proc/%d/status", (int)pid), 20000);
-}
-
-void rabbit_kill(struct rabbit *r)
-{
-    kill(r->pid, SIGKILL);
-    wait_gone(r->pid);
-    r->pid = 0;
 }
 
 void rabbit_stop(struct rabbit *r)

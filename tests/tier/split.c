@@ -24,9 +24,9 @@ static bool there;
 
 static void settings(struct server *s, const char *service)
 {
-    const char *const list[] = {"--services",  service,  "--stream", kafka.address, "--queue",      broker.address,
-                                "--peer-cert", files[0], "--peer-key", files[1],    "--peer-ca",    files[2],
-                                "--token-file", files[3]};
+    const char *const list[] = {"--services",   service,       "--stream",     kafka.address, "--queue",
+                                broker.address, "--peer-cert", files[0],       "--peer-key",  files[1],
+                                "--peer-ca",    files[2],      "--token-file", files[3]};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         s->more[i] = list[i];
     s->store = database.address;
@@ -93,17 +93,20 @@ static bool holds(const char *question)
 
 static bool outboxes_are_empty(void)
 {
-    return holds("SELECT (SELECT count(*) FROM trading.outbox)+(SELECT count(*) FROM risk.outbox)+(SELECT count(*) FROM "
+    return holds("SELECT (SELECT count(*) FROM trading.outbox)+(SELECT count(*) FROM risk.outbox)+(SELECT "
+                 "count(*) FROM "
                  "portfolio.outbox)=0");
 }
 
 /* Every posting of trading is in its position once, in another schema, by way of the queue. */
 static bool effects_are_whole(void)
 {
-    return holds("SELECT count(*)=0 FROM (SELECT book,instrument,sum(lots) AS lots FROM trading.posting WHERE leg IS NULL "
+    return holds("SELECT count(*)=0 FROM (SELECT book,instrument,sum(lots) AS lots FROM trading.posting "
+                 "WHERE leg IS NULL "
                  "OR leg='' GROUP BY book,instrument) p LEFT JOIN portfolio.position q ON "
                  "q.id=p.book||'/'||p.instrument WHERE q.lots IS DISTINCT FROM p.lots") &&
-           holds("SELECT (SELECT count(*) FROM trading.notice)+(SELECT count(*) FROM risk.notice)=(SELECT count(*) FROM "
+           holds("SELECT (SELECT count(*) FROM trading.notice)+(SELECT count(*) FROM risk.notice)=(SELECT "
+                 "count(*) FROM "
                  "compliance.alert)");
 }
 
@@ -133,7 +136,8 @@ static char *listing(const struct server *s, const char *path, const char *key)
     json_t *j = json_loads(r.body, 0, NULL), *rows = json_object_get(j, "rows"), *row;
     json_t *by_key = json_object();
     size_t i;
-    json_array_foreach(rows, i, row) json_object_set(by_key, json_string_value(json_object_get(row, key)), row);
+    json_array_foreach(rows, i, row)
+        json_object_set(by_key, json_string_value(json_object_get(row, key)), row);
     char *text = json_dumps(by_key, JSON_SORT_KEYS);
     json_decref(by_key);
     json_decref(j);
@@ -156,8 +160,9 @@ static bool the_same_everywhere(const char *path, const char *key)
 
 static void told(const char *what)
 {
-    print_message("%s: %d orders acknowledged so far, slowest %.0f ms, %d unanswered, %d answered otherwise\n", what,
-                  flow.count, flow.slowest, flow.unanswered, flow.other);
+    print_message(
+        "%s: %d orders acknowledged so far, slowest %.0f ms, %d unanswered, %d answered otherwise\n", what,
+        flow.count, flow.slowest, flow.unanswered, flow.other);
 }
 
 static void under_orders(void (*happens)(void))
@@ -231,8 +236,9 @@ static void the_services_meet_behind_certificates(void **state)
     NEED_TIERS();
     char out[300] = "";
     assert_true(holds("SELECT value LIKE 'https://127.0.0.1:%' FROM trading.meta WHERE key='address'"));
-    assert_true(shell("psql -At -h %s -U postgres desk -c \"SELECT value FROM trading.meta WHERE key='address'\" > %s/at",
-                      database.dir, certs));
+    assert_true(shell(
+        "psql -At -h %s -U postgres desk -c \"SELECT value FROM trading.meta WHERE key='address'\" > %s/at",
+        database.dir, certs));
     FILE *f;
     snprintf(out, sizeof out, "%s/at", certs);
     f = fopen(out, "r");
@@ -240,14 +246,15 @@ static void the_services_meet_behind_certificates(void **state)
     assert_non_null(fgets(out, sizeof out, f));
     fclose(f);
     out[strcspn(out, "\n")] = 0;
-    assert_true(shell("curl -s -m 5 --cacert %s --cert %s --key %s %s/healthz | grep -q ok", files[2], files[0], files[1],
-                      out));
+    assert_true(shell("curl -s -m 5 --cacert %s --cert %s --key %s %s/healthz | grep -q ok", files[2],
+                      files[0], files[1], out));
     assert_false(shell("curl -s -m 5 --cacert %s %s/healthz", files[2], out));
     /* and the public side takes nobody's word for who he is */
-    struct reply r = server_request(&pods[TRADING], "GET", "/v1/trading/halt",
-                                    "X-Quanta-Actor: {\"user\":\"system\",\"session\":\"x\",\"role\":\"administrator\","
-                                    "\"books\":\"*\"}\r\nAuthorization: none\r\n",
-                                    NULL);
+    struct reply r =
+        server_request(&pods[TRADING], "GET", "/v1/trading/halt",
+                       "X-Quanta-Actor: {\"user\":\"system\",\"session\":\"x\",\"role\":\"administrator\","
+                       "\"books\":\"*\"}\r\nAuthorization: none\r\n",
+                       NULL);
     char limit[] = "{\"id\":\"L-99\",\"number\":\"L-99\"}";
     free(r.body);
     r = server_post(&pods[COMPLIANCE], "/v1/compliance/limits", limit);
