@@ -127,7 +127,7 @@ services_up() {
                 "$dir/secrets/peer.crt" "$dir/secrets/peer.key" "$dir/secrets/ca.crt" "$dir/secrets/token"
         } > "$dir/$s/quantad.conf"
         chmod 600 "$dir/$s/quantad.conf"
-        setsid "$build/quantad" --config "$dir/$s/quantad.conf" 2>> "$dir/$s/log" < /dev/null &
+        setsid "$build/quantad" --config "$dir/$s/quantad.conf" >> "$dir/$s/log" 2>&1 < /dev/null &
         started "quantad-$s" $!
         backends="$backends
     server $s 127.0.0.1:$listen check inter 500ms"
@@ -145,7 +145,8 @@ frontend desk
     bind 127.0.0.1:$front
     default_backend pods
 backend pods
-    option httpchk GET /readyz
+    option httpchk
+    http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host desk
     balance roundrobin$backends
 END
     echo "front=http://127.0.0.1:$front" >> "$dir/addresses"
