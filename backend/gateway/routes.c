@@ -360,8 +360,9 @@ static void metrics(struct request *r)
 {
     struct buf b = {0};
     const struct gateway *g = r->g;
-    struct link_health queue = {0};
+    struct link_health queue = {0}, stream = {0};
     node_queue(g->node, &queue);
+    node_stream(g->node, &stream);
     const struct {
         const char *name, *kind, *help;
         double value;
@@ -377,6 +378,9 @@ static void metrics(struct request *r)
         {"quanta_queue_lag", "gauge", "messages of work that are on their way", (double)queue.lag},
         {"quanta_queue_reconnects_total", "counter", "times that the queue was lost",
          (double)queue.reconnects},
+        {"quanta_stream_lag", "gauge", "events that are on their way, out and in", (double)stream.lag},
+        {"quanta_stream_reconnects_total", "counter", "times that the stream was lost",
+         (double)stream.reconnects},
         {"quanta_loop_turns_total", "counter", "turns of the timer", (double)g->turns},
         {"quanta_loop_slow_turns_total", "counter", "turns over 5 ms", (double)g->slow_turns},
     };

@@ -1,5 +1,5 @@
-/* librdkafka's mock cluster as a program, for `make tiers-up` where Kafka's own distribution cannot be had: prints
- * its address and runs until SIGTERM. Memory only. */
+/* librdkafka's mock cluster as a program, for `make tiers-up` where Kafka's own distribution cannot be had:
+ * prints its address and runs until SIGTERM. Memory only. */
 #include <librdkafka/rdkafka.h>
 /* rdkafka.h comes first: the blank line keeps it so */
 
