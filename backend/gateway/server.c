@@ -25,22 +25,15 @@ static void tell_tier(struct gateway *g, const char *name, const char *kind, con
     node_publish(g->node, RECORD_tier, &t);
 }
 
-static void tell_stream(struct gateway *g, int64_t now)
+/* A tier that is a broker elsewhere, or local. */
+static void tell_broker(struct gateway *g, const char *name, const char *kind, int64_t now,
+                        bool (*ask)(struct node *n, struct link_health *out))
 {
     struct link_health h;
-    if (node_stream(g->node, &h))
-        tell_tier(g, "stream", "kafka", h.state, h.seen, h.lag);
+    if (ask(g->node, &h))
+        tell_tier(g, name, kind, h.state, h.seen, h.lag);
     else
-        tell_tier(g, "stream", "local", "ok", now, 0);
-}
-
-static void tell_queue(struct gateway *g, int64_t now)
-{
-    struct link_health h;
-    if (node_queue(g->node, &h))
-        tell_tier(g, "queue", "rabbitmq", h.state, h.seen, h.lag);
-    else
-        tell_tier(g, "queue", "local", "ok", now, 0);
+        tell_tier(g, name, "local", "ok", now, 0);
 }
 
 static void tell_feeds(struct gateway *g, int64_t now, bool paused)
@@ -101,8 +94,8 @@ static void each_second(struct gateway *g, int64_t mono)
         tell_desk(g, now);
     tell_tier(g, "store", node_store(g->node)->ops->kind, node_disk_low(g->node) ? "disk full" : "ok", now,
               node_sequence(g->node) - node_durable(g->node));
-    tell_stream(g, now);
-    tell_queue(g, now);
+    tell_broker(g, "stream", "kafka", now, node_stream);
+    tell_broker(g, "queue", "rabbitmq", now, node_queue);
     tell_tier(g, "cache", "local", "ok", now, 0);
     if (node_table(g->node, RECORD_halt))
         tell_feeds(g, now, g->config.paused(g->config.arg));

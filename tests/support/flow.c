@@ -94,3 +94,24 @@ bool flow_ended(struct flow *f)
     pthread_mutex_unlock(&f->lock);
     return ended;
 }
+
+int flow_under(struct flow *f, int some, void (*happens)(void))
+{
+    int before = flow_count(f);
+    flow_start(f, FLOW_THREADS);
+    AWAIT(flow_count(f) > before + some, 20000);
+    happens();
+    int then = flow_count(f);
+    AWAIT(flow_ended(f) || flow_count(f) > then + some, 60000);
+    flow_stop(f);
+    return f->count - before;
+}
+
+void flow_question(struct flow *f, const char *table, struct buf *sql)
+{
+    char id[UUID_TEXT];
+    buf_printf(sql, "SELECT count(*)=%d FROM %s WHERE id=ANY('{", f->count, table);
+    for (int i = 0; i < f->count; i++)
+        buf_printf(sql, "%s%s", i ? "," : "", uuid_format(&f->told[i].id, id));
+    buf_text(sql, "}')");
+}

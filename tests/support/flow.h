@@ -1,6 +1,7 @@
 /* Order flow: threads that send orders to a quantad as fast as they are answered, and what was answered. */
 #pragma once
 #include <pthread.h>
+#include "common/buf.h"
 #include "common/uuid.h"
 #include "tests/support/server.h"
 
@@ -34,3 +35,8 @@ void flow_start(struct flow *f, int threads);
 void flow_stop(struct flow *f);
 int flow_count(struct flow *f);
 bool flow_ended(struct flow *f); /* every thread found nobody there */
+/* Orders flow before, while and after `happens` does: at least `some` are answered on each side of it.
+ * Returns how many were answered. */
+int flow_under(struct flow *f, int some, void (*happens)(void));
+/* SELECT that answers true when `table` holds each order that was answered once. */
+void flow_question(struct flow *f, const char *table, struct buf *sql);

@@ -10,28 +10,11 @@ static struct flow flow = FLOW_INIT(&server);
 static char address[300];
 static bool there;
 
-/* Orders flow before, while and after `happens` does; the number of those answered. */
-static int under_orders(void (*happens)(void))
-{
-    int before = flow_count(&flow);
-    flow_start(&flow, FLOW_THREADS);
-    AWAIT(flow_count(&flow) > before + 100, 10000);
-    happens();
-    int then = flow_count(&flow);
-    AWAIT(flow_ended(&flow) || flow_count(&flow) > then + 100, 20000);
-    flow_stop(&flow);
-    return flow.count - before;
-}
-
 /* Every acknowledged order once, no fact missing, no audit record out of the chain. */
 static void all_there(struct postgres *p)
 {
     struct buf sql = {0};
-    char id[UUID_TEXT];
-    buf_printf(&sql, "SELECT count(*)=%d FROM \"order\" WHERE id=ANY('{", flow.count);
-    for (int i = 0; i < flow.count; i++)
-        buf_printf(&sql, "%s%s", i ? "," : "", uuid_format(&flow.told[i].id, id));
-    buf_text(&sql, "}')");
+    flow_question(&flow, "\"order\"", &sql);
     if (!postgres_holds(p, "desk", sql.data))
         fail_msg("an acknowledged order is lost");
     buf_free(&sql);
@@ -107,7 +90,7 @@ static void cut_connections_are_not_noticed(void **state)
 {
     (void)state;
     NEED_POSTGRES();
-    under_orders(cut_connections);
+    flow_under(&flow, 100, cut_connections);
     told("cut connections");
     assert_int_equal(flow.unanswered + flow.other, 0);
     all_there(&first);
@@ -117,7 +100,7 @@ static void a_failover_loses_no_acknowledged_order(void **state)
 {
     (void)state;
     NEED_POSTGRES();
-    under_orders(the_standby_takes_over);
+    flow_under(&flow, 100, the_standby_takes_over);
     told("failover");
     assert_int_equal(flow.unanswered + flow.other, 0);
     all_there(&second);
@@ -127,7 +110,7 @@ static void a_killed_quantad_finds_every_order_again(void **state)
 {
     (void)state;
     NEED_POSTGRES();
-    under_orders(killed);
+    flow_under(&flow, 100, killed);
     told("killed");
     server_start(&server, server.dir, "sim:7");
     all_there(&second);
@@ -139,7 +122,7 @@ static void a_killed_quantad_finds_every_order_again(void **state)
             fail_msg("%s: %d %s", path, r.status, r.body);
         free(r.body);
     }
-    under_orders(nothing); /* and it trades on */
+    flow_under(&flow, 100, nothing); /* and it trades on */
     all_there(&second);
 }
 
@@ -152,14 +135,14 @@ static void a_standby_takes_over_when_the_owner_is_killed(void **state)
     server_launch(&standby, NULL, "sim:7");
     for (int64_t until = millis() + 3000; millis() < until; rest_ms(20))
         assert_false(server_serves(&standby));
-    under_orders(killed);
+    flow_under(&flow, 100, killed);
     int64_t begun = millis();
     AWAIT(server_serves(&standby), 20000);
     print_message("the standby served %lld ms after the owner was killed\n", (long long)(millis() - begun));
     all_there(&second);
     server = standby;
     server_sign_in(&server, "trader");
-    under_orders(nothing);
+    flow_under(&flow, 100, nothing);
     assert_int_equal(flow.unanswered + flow.other, 0);
     all_there(&second);
 }

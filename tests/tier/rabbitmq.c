@@ -59,17 +59,6 @@ static int64_t all_is_done(void)
     return millis() - begun;
 }
 
-static void under_orders(void (*happens)(void))
-{
-    int before = flow_count(&flow);
-    flow_start(&flow, FLOW_THREADS);
-    AWAIT(flow_count(&flow) > before + 50, 10000);
-    happens();
-    int then = flow_count(&flow);
-    AWAIT(flow_ended(&flow) || flow_count(&flow) > then + 50, 20000);
-    flow_stop(&flow);
-}
-
 static void told(const char *what, int64_t ms)
 {
     print_message("%s: %d orders acknowledged so far, effects whole %lld ms after the last order, slowest "
@@ -134,7 +123,7 @@ static void work_travels_by_the_broker(void **state)
 {
     (void)state;
     NEED_RABBIT();
-    under_orders(nothing);
+    flow_under(&flow, 50, nothing);
     told("quiet", all_is_done());
     assert_int_equal(rabbit_depth(&broker, "quanta.work.portfolio"), 0);
     assert_int_equal(rabbit_depth(&broker, "quanta.dead.portfolio"), 0);
@@ -145,7 +134,7 @@ static void a_killed_broker_loses_and_doubles_nothing(void **state)
 {
     (void)state;
     NEED_RABBIT();
-    under_orders(broker_dies);
+    flow_under(&flow, 50, broker_dies);
     told("broker killed", all_is_done());
     assert_int_equal(flow.unanswered + flow.other, 0);
 }
@@ -154,7 +143,7 @@ static void a_stopped_broker_loses_and_doubles_nothing(void **state)
 {
     (void)state;
     NEED_RABBIT();
-    under_orders(broker_stops);
+    flow_under(&flow, 50, broker_stops);
     told("broker stopped", all_is_done());
     assert_int_equal(flow.unanswered + flow.other, 0);
 }
@@ -164,11 +153,11 @@ static void a_killed_desk_does_its_work_once(void **state)
     (void)state;
     NEED_RABBIT();
     for (int i = 0; i < (soak() ? 20 : 2); i++) {
-        under_orders(desk_dies);
+        flow_under(&flow, 50, desk_dies);
         server_start(&server, server.dir, "sim:7");
     }
     told("desk killed", all_is_done());
-    under_orders(nothing);
+    flow_under(&flow, 50, nothing);
     all_is_done();
 }
 

@@ -119,11 +119,7 @@ static void all_is_done(void)
 static void acknowledged_orders_are_there(void)
 {
     struct buf sql = {0};
-    char id[UUID_TEXT];
-    buf_printf(&sql, "SELECT count(*)=%d FROM trading.\"order\" WHERE id=ANY('{", flow.count);
-    for (int i = 0; i < flow.count; i++)
-        buf_printf(&sql, "%s%s", i ? "," : "", uuid_format(&flow.told[i].id, id));
-    buf_text(&sql, "}')");
+    flow_question(&flow, "trading.\"order\"", &sql);
     if (!holds(sql.data))
         fail_msg("an acknowledged order is lost");
     buf_free(&sql);
@@ -165,17 +161,6 @@ static void told(const char *what)
         flow.count, flow.slowest, flow.unanswered, flow.other);
 }
 
-static void under_orders(void (*happens)(void))
-{
-    int before = flow_count(&flow);
-    flow_start(&flow, FLOW_THREADS);
-    AWAIT(flow_count(&flow) > before + 50, 20000);
-    happens();
-    int then = flow_count(&flow);
-    AWAIT(flow_ended(&flow) || flow_count(&flow) > then + 50, 60000);
-    flow_stop(&flow);
-}
-
 static void restart(int pod)
 {
     server_start(&pods[pod], pods[pod].dir, "sim:7");
@@ -189,7 +174,7 @@ static void any_pod_is_the_whole_desk(void **state)
 {
     (void)state;
     NEED_TIERS();
-    under_orders(nothing); /* by the risk pod, carried to trading */
+    flow_under(&flow, 50, nothing); /* by the risk pod, carried to trading */
     told("carried");
     all_is_done();
     acknowledged_orders_are_there();
@@ -273,7 +258,7 @@ static void pod_dies(void)
 static void killed(int pod)
 {
     victim = pod;
-    under_orders(pod_dies);
+    flow_under(&flow, 50, pod_dies);
     told(names[pod]);
     server_sign_in(&pods[pod], "trader");
     all_is_done();
@@ -311,7 +296,7 @@ static void a_killed_queue_loses_nothing(void **state)
     (void)state;
     NEED_TIERS();
     rabbit_kill(&broker);
-    under_orders(nothing);
+    flow_under(&flow, 50, nothing);
     rabbit_again(&broker);
     told("queue killed");
     all_is_done();
@@ -333,7 +318,7 @@ static void a_killed_stream_loses_nothing(void **state)
         print_message("skipped: kill -9 of Kafka: the mock cluster cannot be killed alone\n");
         skip();
     }
-    under_orders(stream_dies);
+    flow_under(&flow, 50, stream_dies);
     told("stream killed");
     all_is_done();
     acknowledged_orders_are_there();
