@@ -84,8 +84,7 @@ static void on_fact(void *arg, const struct store_fact *fact)
         removed(f, fact->row, seq);
         return;
     }
-    if (f->elsewhere && f->record->flags & RECORD_VALUED && table_index(&f->rows, fact->row) >= 0 &&
-        fact->record != RECORD_dead_letter)
+    if (f->elsewhere && f->record->flags & RECORD_VALUED && table_index(&f->rows, fact->row) >= 0)
         return; /* its owner follows the fact with the row as it is valued; this one would show blanks */
     void *row = copy_row(f->record, fact->row);
     node_value(all->node, fact->record, row);
